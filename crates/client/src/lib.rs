@@ -1,0 +1,1 @@
+//! Connection, metadata, producer and consumer, as the tools use them.

@@ -1,0 +1,1 @@
+//! A row per setting: Kafka's key, type, default, bounds, and what follows from the table.

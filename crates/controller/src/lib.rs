@@ -1,0 +1,1 @@
+//! How the cluster changes: requests become metadata records. Pure.

@@ -1,0 +1,1 @@
+//! The one runtime of replicated state. Pure.

@@ -1,0 +1,1 @@
+//! The cluster's state as an image of Kafka's metadata records. Pure.

@@ -1,0 +1,1 @@
+//! Sockets, the API table, partitions and the life of a broker.
