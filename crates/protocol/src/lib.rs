@@ -4,9 +4,13 @@
 //! length before it allocates; what goes out is written by [`Writer`], which never copies records.
 
 mod api_key;
+pub mod coordinator_record;
 mod error;
 mod error_code;
+mod header;
 mod message;
+pub mod messages;
+pub mod metadata_record;
 mod reader;
 mod record_set;
 mod uuid;
@@ -15,8 +19,12 @@ mod writer;
 pub use api_key::{ApiKey, Listener, VersionRange};
 pub use error::{DecodeError, EncodeError};
 pub use error_code::ErrorCode;
+pub use header::{
+    decode_request_header, decode_response_header, encode_request_header, encode_response_header,
+    request_header_version, response_header_version,
+};
 pub use message::{Message, Record, Request, Struct};
 pub use reader::{Element, Reader};
 pub use record_set::Records;
 pub use uuid::{ParseUuidError, Uuid};
-pub use writer::{Part, Tags, Writer};
+pub use writer::{Part, Put, Tags, Writer};

@@ -60,6 +60,12 @@ impl Reader {
         Ok(self.buf.split_to(len))
     }
 
+    /// A reader of the next bytes, which leaves this one where it is.
+    pub fn peek(&self, len: usize) -> Result<Reader, DecodeError> {
+        self.need(len)?;
+        Ok(Reader { buf: self.buf.slice(..len), budget: self.budget })
+    }
+
     /// Passes over so many bytes.
     pub fn skip(&mut self, len: usize) -> Result<(), DecodeError> {
         self.need(len)?;
