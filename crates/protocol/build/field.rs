@@ -114,6 +114,7 @@ pub fn read(field: &Field, flexible: &str) -> String {
         }
         Type::Array(_) => format!("r.{opt}array({flexible})?"),
         Type::Struct(_) if opt.is_empty() => "Struct::read(r, v)?".to_owned(),
+        Type::Struct(_) if field.tag.is_some() => "r.opt_tagged_struct(v)?".to_owned(),
         Type::Struct(_) => "r.opt_struct(v)?".to_owned(),
         Type::String => format!("r.{opt}string({flexible})?"),
         Type::Bytes => format!("r.{opt}bytes({flexible})?"),
@@ -137,6 +138,7 @@ pub fn write(field: &Field, flexible: &str) -> (String, bool) {
         }
         Type::Array(_) => format!("w.{opt}array({flexible}, {value})"),
         Type::Struct(_) if opt.is_empty() => format!("self.{name}.write(w, v)"),
+        Type::Struct(_) if field.tag.is_some() => format!("w.opt_tagged_struct(v, {value})"),
         Type::Struct(_) => format!("w.opt_struct(v, {value})"),
         Type::String => format!("w.{opt}string({flexible}, {value})"),
         Type::Bytes => format!("w.{opt}bytes({flexible}, {value})"),

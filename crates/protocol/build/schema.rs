@@ -188,8 +188,9 @@ fn open_struct(
 
 fn parse_field(words: &[&str]) -> Field {
     let attribute = |name: &str| words[3..].iter().find_map(|word| word.strip_prefix(name));
-    let default = attribute("default=").map(|text| match text {
-        "None" => "null".to_owned(),
+    // `None` is a JSON null in Kafka's definitions, which its generator takes for no default at all: an empty array, a
+    // struct of defaults. The string "null" is what makes null the default.
+    let default = attribute("default=").filter(|text| *text != "None").map(|text| match text {
         "False" => "false".to_owned(),
         "True" => "true".to_owned(),
         "\"\"" => String::new(),

@@ -41,7 +41,7 @@ pub fn decode_value(kind: i16, value: &Bytes) -> Result<CoordinatorRecordValue, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::messages::{OffsetCommitKey, OffsetCommitValue};
+    use crate::messages::{ConsumerGroupMemberMetadataValue, OffsetCommitKey, OffsetCommitValue};
 
     #[test]
     fn a_committed_offset_is_written_as_kafka_does() {
@@ -61,5 +61,21 @@ mod tests {
         let encoded = encode_value(&value, 3).unwrap();
         assert_eq!(&encoded[..], b"\0\x03\0\0\0\0\0\0\0\x05\0\0\0\x02\0\x01m\0\0\0\0\0\0\0\x09");
         assert_eq!(decode_value(1, &encoded), Ok(value));
+    }
+
+    #[test]
+    fn a_member_without_classic_metadata_is_written_as_kafka_does() {
+        let member = ConsumerGroupMemberMetadataValue { classic_member_metadata: None, ..Default::default() };
+        let encoded = encode_value(&member.into(), 0).unwrap();
+        assert_eq!(
+            &encoded[encoded.len() - 4..],
+            b"\x01\x00\x01\x00",
+            "one tagged field: tag 0, one byte, null"
+        );
+        let decoded = decode_value(5, &encoded).unwrap();
+        let CoordinatorRecordValue::ConsumerGroupMemberMetadata(decoded) = decoded else {
+            panic!("{decoded:?}")
+        };
+        assert_eq!(decoded.classic_member_metadata, None);
     }
 }

@@ -4,6 +4,7 @@
 //! length before it allocates; what goes out is written by [`Writer`], which never copies records.
 
 mod api_key;
+pub mod compression;
 pub mod coordinator_record;
 mod error;
 mod error_code;

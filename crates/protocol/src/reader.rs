@@ -209,6 +209,11 @@ impl Reader {
         if self.i8()? < 0 { Ok(None) } else { T::read(self, version).map(Some) }
     }
 
+    /// A struct or null as the value of a tagged field, where Kafka marks null by a varint of zero.
+    pub fn opt_tagged_struct<T: Struct>(&mut self, version: i16) -> Result<Option<T>, DecodeError> {
+        if self.uvarint()? == 0 { Ok(None) } else { T::read(self, version).map(Some) }
+    }
+
     /// Tagged fields. `field` reads the value of a tag that it knows and says whether it did; the others are passed over.
     pub fn tags(
         &mut self,

@@ -272,6 +272,16 @@ impl Writer {
         value.map_or(Ok(()), |value| value.write(self, version))
     }
 
+    /// A struct or null as the value of a tagged field, where Kafka marks null by a varint of zero.
+    pub fn opt_tagged_struct<T: Struct>(
+        &mut self,
+        version: i16,
+        value: Option<&T>,
+    ) -> Result<(), EncodeError> {
+        self.uvarint(u32::from(value.is_some()));
+        value.map_or(Ok(()), |value| value.write(self, version))
+    }
+
     /// The tagged fields that were gathered.
     pub fn tags(&mut self, tags: Tags) {
         self.uvarint(tags.count);
