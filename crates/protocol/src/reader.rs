@@ -305,3 +305,35 @@ impl Element for Bytes {
         reader.bytes(flexible)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_varint_of_more_than_32_bits_is_refused() {
+        for bytes in [&b"\xff\xff\xff\xff\x10"[..], b"\x80\x80\x80\x80\x80\x00"] {
+            assert_eq!(Reader::new(Bytes::from_static(bytes)).uvarint(), Err(DecodeError::InvalidVarint));
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf_8_are_replaced_as_in_kafka() {
+        let mut reader = Reader::new(Bytes::from_static(b"\0\x03a\xffb"));
+        assert_eq!(reader.string(false), Ok("a\u{fffd}b".to_owned()));
+    }
+
+    #[test]
+    fn any_negative_length_is_null() {
+        for bytes in [&b"\xff\xff\xff\xff"[..], b"\x80\0\0\0"] {
+            assert_eq!(Reader::new(Bytes::from_static(bytes)).opt_array::<i32>(false), Ok(None));
+        }
+    }
+
+    #[test]
+    fn a_tagged_field_may_not_read_beyond_its_length() {
+        let mut reader = Reader::new(Bytes::from_static(b"\x01\x00\x02\0\0\0\x05"));
+        let read = reader.tags(|reader, _| reader.i32().map(|_| true));
+        assert_eq!(read, Err(DecodeError::TaggedFieldSize { tag: 0, size: 2, used: 4 }));
+    }
+}

@@ -395,3 +395,47 @@ impl Put for Bytes {
         writer.bytes(flexible, self)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_counts_what_the_server_sends_from_files() {
+        let mut writer = Writer::new();
+        writer.i16(1);
+        writer.records(false, &Records::External { len: 1_000_000, id: 9 }).unwrap();
+        writer
+            .records(true, &Records::Chunks(vec![Bytes::from_static(b"ab"), Bytes::from(vec![0; 600])]))
+            .unwrap();
+        writer.i8(7);
+        assert_eq!(writer.len(), 2 + 4 + 1_000_000 + 2 + 2 + 600 + 1);
+        let parts = writer.finish_frame().unwrap();
+        let lens: Vec<usize> = parts.iter().map(Part::len).collect();
+        assert_eq!(
+            lens,
+            [4, 6, 1_000_000, 4, 600, 1],
+            "length; fields; file; length and short chunk; chunk; field"
+        );
+        assert_eq!(parts[0], Part::Bytes(Bytes::copy_from_slice(&1_000_615_i32.to_be_bytes())));
+        assert_eq!(parts[2], Part::External { len: 1_000_000, id: 9 });
+    }
+
+    #[test]
+    fn a_varint_is_as_long_as_it_must_be() {
+        for (value, len) in [(0, 1), (0x7f, 1), (0x80, 2), (0x3fff, 2), (0x4000, 3), (u32::MAX, 5)] {
+            let mut writer = Writer::new();
+            writer.uvarint(value);
+            let bytes = writer.into_bytes();
+            assert_eq!(bytes.len(), len);
+            assert_eq!(crate::Reader::new(bytes).uvarint(), Ok(value));
+        }
+    }
+
+    #[test]
+    fn a_string_longer_than_kafka_accepts_is_refused() {
+        let text = "x".repeat(32_768);
+        assert_eq!(Writer::new().string(true, &text), Err(EncodeError::TooLong(32_768)));
+        assert_eq!(Writer::new().string(false, &text[1..]), Ok(()));
+    }
+}
