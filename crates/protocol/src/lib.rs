@@ -14,6 +14,7 @@ pub mod messages;
 pub mod metadata_record;
 mod reader;
 mod record_set;
+pub mod records;
 mod uuid;
 mod writer;
 
