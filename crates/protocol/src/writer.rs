@@ -417,7 +417,7 @@ mod tests {
             [4, 6, 1_000_000, 4, 600, 1],
             "length; fields; file; length and short chunk; chunk; field"
         );
-        assert_eq!(parts[0], Part::Bytes(Bytes::copy_from_slice(&1_000_615_i32.to_be_bytes())));
+        assert_eq!(parts[0], Part::Bytes(Bytes::copy_from_slice(&1_000_611_i32.to_be_bytes())));
         assert_eq!(parts[2], Part::External { len: 1_000_000, id: 9 });
     }
 
