@@ -28,7 +28,7 @@ fn rules() -> ClientRules {
 }
 
 fn all(batch: &Bytes) -> Vec<Record> {
-    records(batch, CAP).unwrap().collect::<Result<_, _>>().unwrap()
+    records(batch, CAP).and_then(|records| records.collect()).expect("a valid batch")
 }
 
 fn simple(compression: Compression) -> Bytes {
