@@ -1,5 +1,6 @@
 //! Throws broken bytes at every decoder. See `fuzz/README.md`.
 
+mod batches;
 #[path = "../../crates/protocol/tests/dispatch/mod.rs"]
 mod dispatch;
 mod mutate;
@@ -127,7 +128,9 @@ impl Run {
             let copy = Encoded { bytes: kept.input.bytes.clone(), lengths: kept.input.lengths.clone() };
             return (kept.target, kept.version, copy);
         }
-        let target = self.source.below(self.targets.len());
+        // Batches are the last of hundreds of targets, but there is more in them than in most.
+        let last = self.targets.len() - 1;
+        let target = if self.source.one_in(15) { last } else { self.source.below(self.targets.len()) };
         let version = self.targets[target].random_version(&mut self.source);
         let seed = self.targets[target].seed(version, &mut self.source);
         (target, version, seed)

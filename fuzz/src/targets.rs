@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use protocol::compression::{Compression, compress, decompress};
 
+use crate::batches;
 use crate::dispatch;
 use crate::wire::schema::Message;
 use crate::wire::{self, Encoded, Source};
@@ -16,6 +17,7 @@ pub enum Target {
     /// A message, and the table it is from.
     Message(&'static str, Message),
     Compression(Compression),
+    Batches,
 }
 
 /// What became of an input, coarse enough to tell new ground from old.
@@ -27,13 +29,15 @@ impl Target {
             let valid = messages.into_iter().filter(|message| !message.versions.is_empty());
             valid.map(move |message| Target::Message(file, message))
         });
-        messages.chain(Compression::ALL.into_iter().map(Target::Compression)).collect()
+        let compressions = Compression::ALL.into_iter().map(Target::Compression);
+        messages.chain(compressions).chain([Target::Batches]).collect()
     }
 
     pub fn name(&self) -> &str {
         match self {
             Target::Message(_, message) => &message.name,
             Target::Compression(compression) => compression.name(),
+            Target::Batches => "batches",
         }
     }
 
@@ -43,13 +47,14 @@ impl Target {
                 let count = message.versions.max - message.versions.min + 1;
                 message.versions.min + source.below(count as usize) as i16
             }
-            Target::Compression(_) => 0,
+            Target::Compression(_) | Target::Batches => 0,
         }
     }
 
     /// A valid input.
     pub fn seed(&self, version: i16, source: &mut Source) -> Encoded {
         match self {
+            Target::Batches => batches::seed(source),
             Target::Message(_, message) => wire::random(message, version, source),
             Target::Compression(compression) => {
                 let (len, period) = (source.below(5000), 1 + source.below(300));
@@ -68,12 +73,14 @@ impl Target {
             // The reader's budget, once for the input and once for what was written from it, and the bytes themselves.
             Target::Message(..) => 2 * (1 << 20).max(16 * len) + (1 << 20),
             Target::Compression(_) => 2 * OUTPUT_MAX + DECOMPRESSOR_MAX,
+            Target::Batches => batches::MEMORY_MAX,
         }
     }
 
     /// Decodes the input. An error is a fine outcome; `Err` is a broken promise.
     pub fn run(&self, version: i16, input: &[u8]) -> Result<Outcome, String> {
         let outcome = match self {
+            Target::Batches => Ok(batches::run(input)),
             Target::Message(file, message) => run_message(file, message, version, input),
             Target::Compression(compression) => match decompress(*compression, input, OUTPUT_MAX) {
                 Ok(output) if output.len() > OUTPUT_MAX => {
