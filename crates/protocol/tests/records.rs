@@ -113,6 +113,7 @@ fn end_markers_of_kafka_are_read_and_made_byte_for_byte() {
         let mut made = made.to_vec();
         set_base_offset_and_epoch(&mut made, header.base_offset, header.partition_leader_epoch);
         assert_eq!(made, batch);
+        assert_eq!(read_end_txn(batch), Ok(Some(EndTxn { committed, coordinator_epoch })));
         decisions.push((header.producer_id, committed));
     }
     assert_eq!(decisions.len(), 3);

@@ -174,6 +174,11 @@ impl BatchBuilder {
         self.header.records_count
     }
 
+    /// The offset that the next record gets.
+    pub fn next_offset(&self) -> i64 {
+        self.header.next_offset()
+    }
+
     /// Whether there is no record yet. A batch without records is valid, but says nothing.
     pub fn is_empty(&self) -> bool {
         self.header.records_count == 0

@@ -5,7 +5,8 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::BatchBuilder;
+use super::header::HEADER_BYTES;
+use super::{BatchBuilder, BatchError, BatchHeader, RecordRefs};
 use crate::compression::Compression;
 use crate::messages::{
     EndTxnMarker, KRaftVersionRecord, LeaderChangeMessage, SnapshotFooterRecord, SnapshotHeaderRecord,
@@ -147,6 +148,37 @@ pub fn control_batch(
         }
     }
     Ok(builder.build())
+}
+
+/// How a transaction ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EndTxn {
+    /// Whether it was committed and not aborted.
+    pub committed: bool,
+    /// Epoch of the transaction coordinator that decided so.
+    pub coordinator_epoch: i32,
+}
+
+/// What the marker in a batch of a transaction says; none if the batch is no end marker. Nothing is copied.
+pub fn read_end_txn(batch: &[u8]) -> Result<Option<EndTxn>, BatchError> {
+    let header = BatchHeader::parse(batch)?;
+    if !header.is_control() || !header.has_producer_id() {
+        return Ok(None);
+    }
+    let Some(record) = RecordRefs::new(header.records_count, &batch[HEADER_BYTES..]).next() else {
+        return Ok(None);
+    };
+    let record = record?;
+    let kind = record.key.and_then(|key| ControlType::of_key(key).ok()).flatten();
+    let committed = match kind {
+        Some(ControlType::Commit) => true,
+        Some(ControlType::Abort) => false,
+        _ => return Ok(None),
+    };
+    let Some(&[_, _, a, b, c, d]) = record.value.and_then(|value| value.first_chunk()) else {
+        return Err(BatchError::InvalidRecord("an end marker is too short"));
+    };
+    Ok(Some(EndTxn { committed, coordinator_epoch: i32::from_be_bytes([a, b, c, d]) }))
 }
 
 /// The batch that ends a producer's transaction on a partition. Its offset and leader epoch are set when it is appended.

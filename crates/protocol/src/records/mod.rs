@@ -26,7 +26,7 @@ mod validate;
 
 pub use batch::{Batches, verify};
 pub use builder::BatchBuilder;
-pub use control::{ControlRecord, ControlType, control_batch, end_txn_marker};
+pub use control::{ControlRecord, ControlType, EndTxn, control_batch, end_txn_marker, read_end_txn};
 pub use edit::{set_base_offset_and_epoch, set_max_timestamp};
 pub use error::BatchError;
 pub use header::{BATCH_OVERHEAD, BatchHeader, HEADER_BYTES, LENGTH_END, MAGIC, TimestampType};
