@@ -12,7 +12,8 @@
 //!   [`high_watermark`](engine::Runtime::high_watermark) and [`loaded`](engine::Runtime::loaded). Requests that come before are
 //!   answered with `COORDINATOR_LOAD_IN_PROGRESS` (heartbeats with success) by the runtime.
 //! - **Requests.** One [`Request`] a group. OffsetFetch is taken apart by [`offset_fetch_groups`] and put together again by
-//!   [`offset_fetch_response`]; DescribeGroups and DeleteGroups name their groups in a list: one request each; ListGroups
+//!   [`offset_fetch_response`]; DescribeGroups and DeleteGroups name their groups in a list: one request each, a group that is
+//!   named twice counts once; OffsetDelete: topics and partitions that do not exist are answered by the shell; ListGroups
 //!   goes to all partitions. Throttle times, authorization and topic ids are the shell's.
 //! - **Effects**, as the engine's page says. [`Effect::Append`](engine::Effect::Append): [`Record::encode`] each record into a
 //!   batch (timestamps: the wall time), no compression, append with acks=all. Deletions of a large group may take more
@@ -29,7 +30,6 @@
 //!   `REBALANCE_IN_PROGRESS`. Kafka never answers it.
 //! - A failed append fails everything that waits in the partition and reloads it; members go on from the last generation in
 //!   the log. Kafka undoes the one change.
-//! - A JoinGroup that is refused does not make a group.
 //! - Groups of the other kinds (consumer, share, streams) are not here yet; their records are passed over.
 
 mod group;

@@ -34,7 +34,12 @@ pub enum Request {
         request: JoinGroupRequest,
     },
     /// Answered by [`Reply::SyncGroup`], perhaps after the leader's own.
-    SyncGroup(SyncGroupRequest),
+    SyncGroup {
+        /// The request's version.
+        version: i16,
+        /// The message.
+        request: SyncGroupRequest,
+    },
     /// Answered by [`Reply::Heartbeat`].
     Heartbeat(HeartbeatRequest),
     /// Answered by [`Reply::LeaveGroup`].

@@ -19,6 +19,9 @@ use crate::offsets::Offsets;
 use crate::turn::Turn;
 use crate::{Record, Reply, Request, Settings};
 
+/// From this version on, a SyncGroup has to say which protocol its assignment is for (KIP-559).
+const SYNC_NAMES_PROTOCOL_FROM: i16 = 5;
+
 /// What the log says of one partition's groups.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GroupCoordinatorState {
@@ -144,7 +147,9 @@ impl ReplicatedState for GroupCoordinatorState {
             Request::JoinGroup { version, caller, request } => {
                 return live.join(Joining { token, version, caller, request }, &mut turn);
             }
-            Request::SyncGroup(request) => return live.sync(token, request, &mut turn),
+            Request::SyncGroup { version, request } => {
+                return live.sync(token, version, request, &mut turn);
+            }
             Request::Heartbeat(request) => Reply::Heartbeat(live.heartbeat(&request, &mut turn)),
             Request::LeaveGroup { version, request } => live.leave(version, request, &mut turn),
             Request::OffsetCommit { version, request } => live.commit(version, request, &mut turn),
@@ -206,21 +211,21 @@ impl LiveGroups {
         }
     }
 
+    /// The log learns of a group before anybody is in it; if nobody comes, it is forgotten with the old offsets.
     fn join_new_group(&mut self, joining: Joining, turn: &mut Turn) {
         let id: Arc<str> = joining.request.group_id.as_str().into();
         let mut group = Group::new(id.clone(), turn.now.wall_ms);
-        let replies_before = turn.decision.replies().len();
-        let unborn = Group::new(id.clone(), turn.now.wall_ms);
+        group.save(turn);
         group.join(joining, turn);
-        let is_refused = turn.decision.replies().len() > replies_before && group.pending_members.is_empty();
-        if !is_refused {
-            unborn.save_new(turn);
-            self.groups.insert(id, group);
-        }
+        self.groups.insert(id, group);
     }
 
-    fn sync(&mut self, token: Token, request: SyncGroupRequest, turn: &mut Turn) {
+    fn sync(&mut self, token: Token, version: i16, request: SyncGroupRequest, turn: &mut Turn) {
         let refuse = |error| crate::group::sync_error(error);
+        let names_protocol = request.protocol_type.is_some() && request.protocol_name.is_some();
+        if version >= SYNC_NAMES_PROTOCOL_FROM && !names_protocol {
+            return turn.reply_sync(token, refuse(ErrorCode::InconsistentGroupProtocol));
+        }
         if request.group_id.is_empty() {
             return turn.reply_sync(token, refuse(ErrorCode::InvalidGroupId));
         }

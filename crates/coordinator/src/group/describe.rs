@@ -7,7 +7,7 @@ use protocol::messages::list_groups_response::ListedGroup;
 use super::{Group, Member, Phase};
 
 impl Group {
-    /// The members with their metadata and assignments; those mean something in a stable group only.
+    /// The members, whose metadata for the protocol is shown in a stable group only.
     pub fn describe(&self) -> DescribedGroup {
         let is_stable = self.phase == Phase::Stable;
         DescribedGroup {
@@ -27,7 +27,7 @@ impl Group {
             client_id: member.client_id.clone(),
             client_host: member.client_host.clone(),
             member_metadata: if is_stable { member.metadata(self.protocol.as_deref()) } else { Bytes::new() },
-            member_assignment: if is_stable { member.assignment.clone() } else { Bytes::new() },
+            member_assignment: member.assignment.clone(),
         }
     }
 

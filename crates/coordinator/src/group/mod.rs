@@ -266,7 +266,8 @@ impl Group {
         self.members.values().map(|member| i64::from(member.rebalance_timeout_ms)).max().unwrap_or(0).max(0)
     }
 
-    fn save(&self, turn: &mut Turn) {
+    /// Writes down what the group agreed on.
+    pub fn save(&self, turn: &mut Turn) {
         let value = Some(self.to_metadata(turn.now.wall_ms));
         turn.append(Record::Group { group_id: self.id.to_string(), value });
     }

@@ -35,11 +35,6 @@ impl Group {
         }
     }
 
-    /// The record of a group that has just been made, before anybody is in it.
-    pub fn save_new(&self, turn: &mut Turn) {
-        self.save(turn);
-    }
-
     /// The group that a record tells of. Of each member only the protocol that was agreed on is known.
     pub fn from_metadata(id: Arc<str>, saved: &GroupMetadataValue) -> Group {
         let mut group = Group::new(id, saved.current_state_timestamp);

@@ -19,6 +19,7 @@ impl GroupCoordinatorState {
         turn: &mut Turn,
     ) -> Reply {
         let group = match live.groups.get(request.group_id.as_str()) {
+            _ if request.group_id.is_empty() => return deletion_error(ErrorCode::InvalidGroupId),
             None => return deletion_error(ErrorCode::GroupIdNotFound),
             Some(group) if group.phase != Phase::Empty && !group.is_consumer_group() => {
                 return deletion_error(ErrorCode::NonEmptyGroup);

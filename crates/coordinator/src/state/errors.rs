@@ -46,7 +46,7 @@ pub(super) fn refusal(request: Request, error: ErrorCode) -> Reply {
         Request::JoinGroup { version, request, .. } => {
             Reply::JoinGroup(join_error(version, &request.member_id, error))
         }
-        Request::SyncGroup(_) => Reply::SyncGroup(sync_error(error)),
+        Request::SyncGroup { .. } => Reply::SyncGroup(sync_error(error)),
         Request::Heartbeat(_) => Reply::Heartbeat(heartbeat_refusal(error)),
         Request::LeaveGroup { .. } => {
             Reply::LeaveGroup(LeaveGroupResponse { error_code: error.code(), ..Default::default() })

@@ -1,0 +1,260 @@
+//! What Apache Kafka 4.3.1 answered, byte by byte: conversations recorded with a broker, held again with our coordinator.
+//!
+//! A recording has a line for each event: `send NUMBER NAME VERSION RANDOM BODY`, `recv NUMBER BODY`, `quiet NUMBER MS` (no
+//! answer came in that time), `sleep MS`, `topic NAME ID`, and `# TITLE`. Bodies are what follows the header, in hex; RANDOM is
+//! the uuid that the broker drew for a member's id. Members are compared without their order, which is that of a hash table.
+
+#[expect(dead_code, reason = "other tests use the rest")]
+mod shell;
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use coordinator::{Caller, Reply, Request, Settings, offset_fetch_groups, offset_fetch_response};
+use engine::Token;
+use protocol::messages::{
+    DeleteGroupsRequest, DeleteGroupsResponse, DescribeGroupsRequest, DescribeGroupsResponse,
+    HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest,
+    LeaveGroupResponse, OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest, OffsetDeleteResponse,
+    OffsetFetchRequest, OffsetFetchResponse, SyncGroupRequest, SyncGroupResponse,
+};
+use protocol::{Message, Reader, Uuid, Writer};
+use shell::Shell;
+
+/// An answer with its members sorted, for comparison.
+#[derive(Debug, PartialEq)]
+enum Said {
+    Join(JoinGroupResponse),
+    Sync(SyncGroupResponse),
+    Heartbeat(HeartbeatResponse),
+    Leave(LeaveGroupResponse),
+    Commit(OffsetCommitResponse),
+    Fetch(OffsetFetchResponse),
+    Describe(DescribeGroupsResponse),
+    Delete(DeleteGroupsResponse),
+    OffsetDelete(OffsetDeleteResponse),
+}
+
+struct Conversation {
+    shell: Shell,
+    topic: String,
+    topic_id: Uuid,
+    asked: HashMap<String, (String, i16, Vec<Token>)>,
+}
+
+fn bytes(hex: &str) -> Bytes {
+    let digits = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
+    (0..hex.len()).step_by(2).map(digits).collect()
+}
+
+fn read<M: Message>(version: i16, body: &str) -> M {
+    let mut reader = Reader::new(bytes(body));
+    M::decode(&mut reader, version).unwrap()
+}
+
+/// Through the wire, so that what a version has no room for is left out.
+fn through<M: Message>(version: i16, message: M) -> M {
+    let mut writer = Writer::new();
+    message.encode(&mut writer, version).unwrap_or_else(|error| panic!("{message:?}: {error}"));
+    M::decode(&mut Reader::new(writer.into_bytes()), version).unwrap()
+}
+
+fn caller(random: &str) -> Caller {
+    let random = u128::from_str_radix(&random.replace('-', ""), 16).unwrap_or(0);
+    Caller { client_id: "cl".to_owned(), client_host: "/127.0.0.1".to_owned(), random }
+}
+
+impl Conversation {
+    fn new(settings: Settings) -> Conversation {
+        Conversation {
+            shell: Shell::new(settings),
+            topic: String::new(),
+            topic_id: Uuid::ZERO,
+            asked: HashMap::new(),
+        }
+    }
+
+    fn requests(&self, name: &str, version: i16, random: &str, body: &str) -> Vec<Request> {
+        match name {
+            "JoinGroup" => {
+                let request: JoinGroupRequest = read(version, body);
+                vec![Request::JoinGroup { version, caller: caller(random), request }]
+            }
+            "SyncGroup" => {
+                vec![Request::SyncGroup { version, request: read::<SyncGroupRequest>(version, body) }]
+            }
+            "Heartbeat" => vec![Request::Heartbeat(read::<HeartbeatRequest>(version, body))],
+            "LeaveGroup" => {
+                vec![Request::LeaveGroup { version, request: read::<LeaveGroupRequest>(version, body) }]
+            }
+            "OffsetCommit" => vec![self.commit(version, read(version, body))],
+            "OffsetFetch" => self.fetch(version, read(version, body)),
+            "OffsetDelete" => vec![Request::OffsetDelete(read::<OffsetDeleteRequest>(version, body))],
+            "DescribeGroups" => {
+                let request: DescribeGroupsRequest = read(version, body);
+                let one = |group_id| Request::DescribeGroup { version, group_id };
+                request.groups.into_iter().map(one).collect()
+            }
+            "DeleteGroups" => {
+                let request: DeleteGroupsRequest = read(version, body);
+                let names = std::collections::BTreeSet::from_iter(request.groups_names);
+                names.into_iter().map(|group_id| Request::DeleteGroup { group_id }).collect()
+            }
+            other => panic!("{other}"),
+        }
+    }
+
+    fn commit(&self, version: i16, mut request: OffsetCommitRequest) -> Request {
+        for topic in &mut request.topics {
+            topic.name.clone_from(&self.topic);
+            topic.topic_id = self.topic_id;
+        }
+        Request::OffsetCommit { version, request }
+    }
+
+    fn fetch(&self, version: i16, request: OffsetFetchRequest) -> Vec<Request> {
+        let mut groups = offset_fetch_groups(version, request);
+        for topic in groups.iter_mut().flat_map(|group| group.topics.iter_mut().flatten()) {
+            topic.name.clone_from(&self.topic);
+            topic.topic_id = self.topic_id;
+        }
+        groups.into_iter().map(Request::OffsetFetch).collect()
+    }
+
+    fn answers(&mut self, number: &str) -> Vec<Reply> {
+        let tokens = self.asked[number].2.clone();
+        tokens.into_iter().filter_map(|token| self.shell.answer(token)).collect()
+    }
+
+    fn event(&mut self, line: &str) {
+        let words: Vec<&str> = line.split(' ').collect();
+        match words[..] {
+            ["#", ..] => {}
+            ["topic", name, id] => {
+                self.topic = name.to_owned();
+                self.topic_id = Uuid(bytes(id)[..].try_into().unwrap());
+            }
+            ["send", number, name, version, random, body] => {
+                let version = version.parse().unwrap();
+                let requests = self.requests(name, version, random, body);
+                let tokens = requests.into_iter().map(|request| self.shell.send(request)).collect();
+                self.asked.insert(number.to_owned(), (name.to_owned(), version, tokens));
+            }
+            ["recv", number, body] => self.compare(number, body),
+            ["quiet", number, ms] => {
+                self.shell.pass(ms.parse().unwrap());
+                let early = self.answers(number);
+                assert!(early.is_empty(), "{number}: Kafka does not answer yet, we say {early:?}");
+            }
+            ["sleep", ms] => self.shell.pass(ms.parse().unwrap()),
+            _ => panic!("{line}"),
+        }
+    }
+
+    fn compare(&mut self, number: &str, body: &str) {
+        let replies = self.answers(number);
+        let (name, version, _) = self.asked[number].clone();
+        assert!(!replies.is_empty(), "{number}: {name} {version}: Kafka answers, we do not");
+        let theirs = sorted(kafkas(&name, version, body));
+        let ours = sorted(ours(version, replies));
+        assert_eq!(ours, theirs, "{number}: {name} {version}: ours first");
+    }
+}
+
+fn kafkas(name: &str, version: i16, body: &str) -> Said {
+    match name {
+        "JoinGroup" => Said::Join(read(version, body)),
+        "SyncGroup" => Said::Sync(read(version, body)),
+        "Heartbeat" => Said::Heartbeat(read(version, body)),
+        "LeaveGroup" => Said::Leave(read(version, body)),
+        "OffsetCommit" => Said::Commit(read(version, body)),
+        "OffsetFetch" => Said::Fetch(read(version, body)),
+        "OffsetDelete" => Said::OffsetDelete(read(version, body)),
+        "DescribeGroups" => Said::Describe(read(version, body)),
+        "DeleteGroups" => Said::Delete(read(version, body)),
+        other => panic!("{other}"),
+    }
+}
+
+fn ours(version: i16, replies: Vec<Reply>) -> Said {
+    let mut described = DescribeGroupsResponse::default();
+    let mut deleted = DeleteGroupsResponse::default();
+    let mut fetched = Vec::new();
+    for reply in replies {
+        match reply {
+            Reply::JoinGroup(reply) => return Said::Join(through(version, reply)),
+            Reply::SyncGroup(reply) => return Said::Sync(through(version, reply)),
+            Reply::Heartbeat(reply) => return Said::Heartbeat(through(version, reply)),
+            Reply::LeaveGroup(reply) => return Said::Leave(through(version, reply)),
+            Reply::OffsetCommit(reply) => return Said::Commit(through(version, reply)),
+            Reply::OffsetDelete(reply) => return Said::OffsetDelete(through(version, reply)),
+            Reply::OffsetFetch(reply) => fetched.push(reply),
+            Reply::DescribeGroup(reply) => described.groups.push(reply),
+            Reply::DeleteGroup(reply) => deleted.results.push(reply),
+            Reply::ListGroups(reply) => panic!("{reply:?}"),
+        }
+    }
+    if !fetched.is_empty() {
+        Said::Fetch(through(version, offset_fetch_response(version, fetched)))
+    } else if !deleted.results.is_empty() {
+        Said::Delete(through(version, deleted))
+    } else {
+        Said::Describe(through(version, described))
+    }
+}
+
+fn sorted(mut said: Said) -> Said {
+    match &mut said {
+        Said::Join(join) => join.members.sort_by(|a, b| a.member_id.cmp(&b.member_id)),
+        Said::Describe(described) => {
+            described.groups.sort_by(|a, b| a.group_id.cmp(&b.group_id));
+            let groups = described.groups.iter_mut();
+            groups.for_each(|group| group.members.sort_by(|a, b| a.member_id.cmp(&b.member_id)));
+        }
+        Said::Fetch(fetched) => {
+            let old = fetched.topics.iter_mut();
+            old.for_each(|topic| topic.partitions.sort_by_key(|partition| partition.partition_index));
+            let topics = fetched.groups.iter_mut().flat_map(|group| &mut group.topics);
+            topics.for_each(|topic| topic.partitions.sort_by_key(|partition| partition.partition_index));
+        }
+        Said::Delete(deleted) => deleted.results.sort_by(|a, b| a.group_id.cmp(&b.group_id)),
+        _ => {}
+    }
+    said
+}
+
+fn hold_again(recording: &str, settings: Settings) {
+    let mut conversation = Conversation::new(settings);
+    let mut title = "";
+    let mut failures = 0;
+    for (number, line) in recording.lines().enumerate() {
+        if let Some(new) = line.strip_prefix("# ") {
+            title = new;
+        }
+        let event = std::panic::AssertUnwindSafe(|| conversation.event(line));
+        if std::panic::catch_unwind(event).is_err() {
+            eprintln!("in \"{title}\", line {}: {line}", number + 1);
+            failures += 1;
+        }
+    }
+    assert_eq!(failures, 0, "events went differently than with Kafka");
+}
+
+fn settings(initial_rebalance_delay_ms: i64) -> Settings {
+    Settings {
+        initial_rebalance_delay_ms,
+        session_timeout_min_ms: 1_000,
+        group_size_max: 5,
+        ..Settings::default()
+    }
+}
+
+#[test]
+fn groups_and_offsets_are_answered_as_by_kafka() {
+    hold_again(include_str!("recordings/groups.txt"), settings(0));
+}
+
+#[test]
+fn a_new_group_waits_for_members_as_in_kafka() {
+    hold_again(include_str!("recordings/initial-delay.txt"), settings(1_000));
+}
