@@ -3,14 +3,16 @@
 //! A recording has a line for each event: `send NUMBER NAME VERSION RANDOM BODY`, `recv NUMBER BODY`, `quiet NUMBER MS` (no
 //! answer came in that time), `sleep MS`, `topic NAME ID`, and `# TITLE`. Bodies are what follows the header, in hex; RANDOM is
 //! the uuid that the broker drew for a member's id. Members are compared without their order, which is that of a hash table.
+//!
+//! The records that the broker wrote to `__consumer_offsets` meanwhile were kept too, and are what we write, in this order.
 
 #[expect(dead_code, reason = "other tests use the rest")]
 mod shell;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
-use coordinator::{Caller, Reply, Request, Settings, offset_fetch_groups, offset_fetch_response};
+use coordinator::{Caller, Record, Reply, Request, Settings, offset_fetch_groups, offset_fetch_response};
 use engine::Token;
 use protocol::messages::{
     DeleteGroupsRequest, DeleteGroupsResponse, DescribeGroupsRequest, DescribeGroupsResponse,
@@ -223,7 +225,75 @@ fn sorted(mut said: Said) -> Said {
     said
 }
 
-fn hold_again(recording: &str, settings: Settings) {
+/// A record without what differs from run to run: times, and the order of members.
+fn comparable(key: &Bytes, value: Option<&Bytes>) -> (Record, Option<i16>) {
+    let version = value.map(|value| i16::from_be_bytes([value[0], value[1]]));
+    let mut record = Record::decode(key, value).unwrap().expect("a record of ours");
+    match &mut record {
+        Record::Group { value: Some(value), .. } => {
+            value.current_state_timestamp = 0;
+            value.members.sort_by(|a, b| a.member_id.cmp(&b.member_id));
+        }
+        Record::Offset { value: Some(value), .. } => {
+            let (now_ms, expires_ms) = (value.commit_timestamp_ms, &mut value.expire_timestamp_ms);
+            *expires_ms = expires_ms.map(|expires_ms| expires_ms - now_ms);
+            value.commit_timestamp_ms = 0;
+        }
+        _ => {}
+    }
+    (record, version)
+}
+
+/// The log that Kafka wrote meanwhile: a line a record, key and value in hex, `-` for none.
+fn kafkas_log(recording: &str) -> Vec<(Bytes, Option<Bytes>)> {
+    let entries = recording.lines().map(|line| {
+        let (key, value) = line.split_once(' ').unwrap();
+        (bytes(key), (value != "-").then(|| bytes(value)))
+    });
+    entries.collect()
+}
+
+type Written = (Record, Option<i16>);
+
+/// What was written of each group, in order.
+fn by_group(log: &[(Bytes, Option<Bytes>)]) -> BTreeMap<String, Vec<Written>> {
+    let mut groups: BTreeMap<String, Vec<Written>> = BTreeMap::new();
+    for (key, value) in log {
+        let written = comparable(key, value.as_ref());
+        let (Record::Group { group_id, .. } | Record::Offset { group_id, .. }) = &written.0;
+        groups.entry(group_id.clone()).or_default().push(written);
+    }
+    for log in groups.values_mut() {
+        // Kafka deletes a group's offsets in the order of a hash table.
+        for run in log.chunk_by_mut(|a, b| is_offset_deletion(a) && is_offset_deletion(b)) {
+            run.sort_by_key(|written| format!("{written:?}"));
+        }
+    }
+    groups
+}
+
+fn is_offset_deletion(written: &Written) -> bool {
+    matches!(written.0, Record::Offset { value: None, .. })
+}
+
+fn says_that_nobody_is_left(written: &Written) -> bool {
+    matches!(&written.0, Record::Group { value: Some(value), .. } if value.members.is_empty())
+}
+
+/// Kafka's clock ran on after a group's last event, so that members which did not leave died there.
+fn compare_logs(ours: &[(Bytes, Option<Bytes>)], theirs: &[(Bytes, Option<Bytes>)]) {
+    let (ours, mut theirs) = (by_group(ours), by_group(theirs));
+    for (group_id, ours) in ours {
+        let theirs = theirs.remove(&group_id).unwrap_or_default();
+        let common = ours.len().min(theirs.len());
+        assert_eq!(ours[..common], theirs[..common], "{group_id}, ours first");
+        assert_eq!(ours[common..], [], "{group_id}: written by us only");
+        assert!(theirs[common..].iter().all(says_that_nobody_is_left), "{group_id}: {:?}", &theirs[common..]);
+    }
+    assert!(theirs.is_empty(), "written by Kafka only: {theirs:?}");
+}
+
+fn hold_again(recording: &str, log: &str, settings: Settings) {
     let mut conversation = Conversation::new(settings);
     let mut title = "";
     let mut failures = 0;
@@ -238,6 +308,7 @@ fn hold_again(recording: &str, settings: Settings) {
         }
     }
     assert_eq!(failures, 0, "events went differently than with Kafka");
+    compare_logs(&conversation.shell.log, &kafkas_log(log));
 }
 
 fn settings(initial_rebalance_delay_ms: i64) -> Settings {
@@ -251,10 +322,12 @@ fn settings(initial_rebalance_delay_ms: i64) -> Settings {
 
 #[test]
 fn groups_and_offsets_are_answered_as_by_kafka() {
-    hold_again(include_str!("recordings/groups.txt"), settings(0));
+    let log = include_str!("recordings/groups-log.txt");
+    hold_again(include_str!("recordings/groups.txt"), log, settings(0));
 }
 
 #[test]
 fn a_new_group_waits_for_members_as_in_kafka() {
-    hold_again(include_str!("recordings/initial-delay.txt"), settings(1_000));
+    let log = include_str!("recordings/initial-delay-log.txt");
+    hold_again(include_str!("recordings/initial-delay.txt"), log, settings(1_000));
 }
