@@ -1,1 +1,4 @@
 //! Kafka's log directory and its journal.
+
+pub mod files;
+pub mod producers;
