@@ -5,6 +5,7 @@
 //! the uuid that the broker drew for a member's id. Members are compared without their order, which is that of a hash table.
 //!
 //! The records that the broker wrote to `__consumer_offsets` meanwhile were kept too, and are what we write, in this order.
+#![allow(clippy::unwrap_used, reason = "a test may stop here")]
 
 #[expect(dead_code, reason = "other tests use the rest")]
 mod shell;

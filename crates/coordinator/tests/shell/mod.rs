@@ -1,5 +1,7 @@
 //! A shell around one coordinator: a log in memory, a clock that is set by hand, and answers that are looked at.
 
+pub mod asking;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
@@ -24,6 +26,8 @@ pub struct Shell {
     last_token: u64,
     replies: BTreeMap<Token, Reply>,
     pub reloads: usize,
+    /// The last "random" number.
+    pub drawn: u128,
 }
 
 impl Shell {
@@ -39,6 +43,7 @@ impl Shell {
             last_token: 0,
             replies: BTreeMap::new(),
             reloads: 0,
+            drawn: 0,
         };
         shell.load();
         shell
@@ -61,6 +66,11 @@ impl Shell {
     /// The answer, if it has come.
     pub fn answer(&mut self, token: Token) -> Option<Reply> {
         self.replies.remove(&token)
+    }
+
+    /// Whether the answer has come.
+    pub fn is_answered(&self, token: Token) -> bool {
+        self.replies.contains_key(&token)
     }
 
     /// Lets time pass, with everything that falls due on the way.
