@@ -193,6 +193,11 @@ impl ReplicatedState for GroupCoordinatorState {
 }
 
 impl LiveGroups {
+    /// Whether every group's counts and phase agree with its members; for tests.
+    pub fn is_consistent(&self) -> bool {
+        self.groups.values().all(Group::is_consistent)
+    }
+
     fn join(&mut self, joining: Joining, turn: &mut Turn) {
         let request = &joining.request;
         let (min_ms, max_ms) = (turn.settings.session_timeout_min_ms, turn.settings.session_timeout_max_ms);

@@ -272,6 +272,22 @@ impl Group {
         turn.append(Record::Group { group_id: self.id.to_string(), value });
     }
 
+    /// Whether what is counted is what can be counted, and who waits may wait in this phase.
+    pub fn is_consistent(&self) -> bool {
+        let count = |which: fn(&Member) -> bool| self.members.values().filter(|member| which(member)).count();
+        let joins = count(|member| member.awaiting_join.is_some());
+        let supported = self.members.values().flat_map(|member| &member.protocols).count();
+        joins == self.awaiting_joins
+            && (joins == 0 || self.phase == Phase::PreparingRebalance)
+            && (count(|member| member.awaiting_sync.is_some()) == 0
+                || self.phase == Phase::CompletingRebalance)
+            && count(|member| member.owes_sync) == self.owed_syncs
+            && count(Member::is_static) == self.static_members.len()
+            && supported == self.supporters.values().sum::<usize>()
+            && self.leader.as_ref().is_none_or(|leader| self.members.contains_key(leader))
+            && (self.phase != Phase::Empty || self.members.is_empty())
+    }
+
     /// Answers everybody who waits.
     pub fn abandon(self, error: ErrorCode) -> Vec<(Token, crate::Reply)> {
         let mut replies = Vec::new();

@@ -85,6 +85,32 @@ impl Shell {
         self.uptime_ms = until_ms;
     }
 
+    /// How many requests were sent, and how many answers have come that nobody has looked at.
+    pub fn sent_and_answered(&self) -> (usize, usize) {
+        (self.last_token as usize, self.replies.len())
+    }
+
+    /// Whether something waits to be written.
+    pub fn has_queued(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
+    /// The broker stops in good order.
+    pub fn resign(&mut self) {
+        self.coordinator.resign(ErrorCode::NotCoordinator);
+        self.carry_out();
+    }
+
+    /// What a new coordinator makes of the log.
+    pub fn replayed(&self) -> GroupCoordinatorState {
+        let mut state = GroupCoordinatorState::new(self.settings.clone());
+        for (key, value) in &self.log {
+            let record = Record::decode(key, value.as_ref()).unwrap();
+            engine::ReplicatedState::apply(&mut state, &record.expect("a record of ours"));
+        }
+        state
+    }
+
     /// The process dies, and another one loads the log.
     pub fn restart(&mut self) {
         self.replies.clear();
