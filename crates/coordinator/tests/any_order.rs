@@ -16,8 +16,8 @@ use shell::Shell;
 use shell::asking::{GROUP, join_request};
 
 /// Clients of a group; the last ones are static.
-const CLIENTS: usize = 5;
-const STATIC_FROM: usize = 3;
+const CLIENTS: usize = 4;
+const STATIC_FROM: usize = 2;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -38,7 +38,7 @@ enum Step {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let client = || 0..CLIENTS;
     let protocols =
-        prop_oneof![3 => Just(vec![1]), 1 => Just(vec![1, 2]), 1 => Just(vec![2, 1]), 1 => Just(vec![3])];
+        prop_oneof![9 => Just(vec![1]), 1 => Just(vec![1, 2]), 1 => Just(vec![2, 1]), 1 => Just(vec![3])];
     let join = (client(), 0..10_i16, protocols, prop::bool::weighted(0.1));
     let step = prop_oneof![
         12 => join.prop_map(|(client, version, protocols, forgets_id)| Step::Join { client, version, protocols, forgets_id }),
@@ -48,7 +48,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => (client(), 0..3).prop_map(|(client, partition)| Step::Commit { client, partition }),
         1 => Just(Step::Fetch),
         1 => Just(Step::Delete),
-        4 => prop_oneof![0..4_000_i64, 0..70_000_i64].prop_map(Step::Pass),
+        3 => prop_oneof![4 => 0..3_000_i64, 1 => 0..70_000_i64].prop_map(Step::Pass),
         1 => Just(Step::Stall),
         2 => Just(Step::Flush),
         1 => Just(Step::Fail),
@@ -71,7 +71,11 @@ struct World {
 impl World {
     fn new() -> World {
         World {
-            shell: Shell::new(Settings { group_size_max: 4, ..Settings::default() }),
+            shell: Shell::new(Settings {
+                group_size_max: 3,
+                initial_rebalance_delay_ms: 0,
+                ..Settings::default()
+            }),
             ids: Default::default(),
             generations: [-1; CLIENTS],
             waiting: Vec::new(),
