@@ -1,7 +1,8 @@
 //! What Apache Kafka 4.3.1 answered, byte by byte: conversations recorded with a broker, held again with our coordinator.
 //!
 //! A recording has a line for each event: `send NUMBER NAME VERSION RANDOM BODY`, `recv NUMBER BODY`, `quiet NUMBER MS` (no
-//! answer came in that time), `sleep MS`, `topic NAME ID`, and `# TITLE`. Bodies are what follows the header, in hex; RANDOM is
+//! answer came in that time), `sleep MS`, `restart` (the broker stops and starts again),
+//! `topic NAME ID`, and `# TITLE`. Bodies are what follows the header, in hex; RANDOM is
 //! the uuid that the broker drew for a member's id. Members are compared without their order, which is that of a hash table.
 //!
 //! The records that the broker wrote to `__consumer_offsets` meanwhile were kept too, and are what we write, in this order.
@@ -18,8 +19,8 @@ use engine::Token;
 use protocol::messages::{
     DeleteGroupsRequest, DeleteGroupsResponse, DescribeGroupsRequest, DescribeGroupsResponse,
     HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest,
-    LeaveGroupResponse, OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest, OffsetDeleteResponse,
-    OffsetFetchRequest, OffsetFetchResponse, SyncGroupRequest, SyncGroupResponse,
+    LeaveGroupResponse, ListGroupsRequest, OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest,
+    OffsetDeleteResponse, OffsetFetchRequest, OffsetFetchResponse, SyncGroupRequest, SyncGroupResponse,
 };
 use protocol::{Message, Reader, Uuid, Writer};
 use shell::Shell;
@@ -149,6 +150,7 @@ impl Conversation {
                 let early = self.answers(number);
                 assert!(early.is_empty(), "{number}: Kafka does not answer yet, we say {early:?}");
             }
+            ["restart"] => self.shell.restart(),
             ["sleep", ms] => self.shell.pass(ms.parse().unwrap()),
             _ => panic!("{line}"),
         }
@@ -331,4 +333,24 @@ fn groups_and_offsets_are_answered_as_by_kafka() {
 fn a_new_group_waits_for_members_as_in_kafka() {
     let log = include_str!("recordings/initial-delay-log.txt");
     hold_again(include_str!("recordings/initial-delay.txt"), log, settings(1_000));
+}
+
+#[test]
+fn groups_are_taken_over_after_a_restart_as_in_kafka() {
+    let log = include_str!("recordings/restart-log.txt");
+    hold_again(include_str!("recordings/restart.txt"), log, settings(0));
+}
+
+#[test]
+fn a_log_that_kafka_wrote_is_taken_over() {
+    let mut shell = Shell::new(settings(0));
+    shell.log = kafkas_log(include_str!("recordings/restart-log.txt"));
+    shell.restart();
+    assert_eq!(*shell.coordinator.state(), shell.replayed());
+    assert!(shell.coordinator.live().unwrap().is_consistent());
+    let request = Request::ListGroups(ListGroupsRequest::default());
+    let token = shell.send(request);
+    let Some(Reply::ListGroups(listed)) = shell.answer(token) else { panic!("no answer") };
+    let stable = listed.groups.iter().filter(|group| group.group_state == "Stable").count();
+    assert!(stable > 0 && stable < listed.groups.len(), "{stable} of {}", listed.groups.len());
 }
