@@ -2,7 +2,6 @@
 //! agree, and the state is what the log says.
 #![allow(clippy::unwrap_used, reason = "a test may stop here")]
 
-#[expect(dead_code, reason = "other tests use the rest")]
 mod shell;
 
 use bytes::Bytes;

@@ -8,7 +8,6 @@
 //! The records that the broker wrote to `__consumer_offsets` meanwhile were kept too, and are what we write, in this order.
 #![allow(clippy::unwrap_used, reason = "a test may stop here")]
 
-#[expect(dead_code, reason = "other tests use the rest")]
 mod shell;
 
 use std::collections::{BTreeMap, HashMap};
