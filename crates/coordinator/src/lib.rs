@@ -6,20 +6,18 @@
 //! # What the shell does
 //! - It keeps one [`Coordinator`] for each partition of `__consumer_offsets` that this broker leads. A group belongs to
 //!   [`group_partition`]; requests for groups of other partitions are answered with `NOT_COORDINATOR` by the shell.
-//! - **Load.** `Coordinator::new(GroupCoordinatorState::new(settings))`. For each record of each batch of the log, in order,
-//!   control batches and records without a key left out: [`Record::decode`]; `Ok(Some(record))` goes to
-//!   [`replay`](engine::Runtime::replay), `Ok(None)` is passed over, an error is logged and passed over. Then
-//!   [`high_watermark`](engine::Runtime::high_watermark) and [`loaded`](engine::Runtime::loaded). Requests that come before are
-//!   answered with `COORDINATOR_LOAD_IN_PROGRESS` (heartbeats with success) by the runtime.
+//! - **Load.** `Coordinator::new(GroupCoordinatorState::new(settings))`, then every batch of the log in order through
+//!   [`Loader::feed`]; an error is logged and the batch passed over. Then [`high_watermark`](engine::Runtime::high_watermark)
+//!   and [`loaded`](engine::Runtime::loaded). Requests that come before are answered with `COORDINATOR_LOAD_IN_PROGRESS`
+//!   (heartbeats with success) by the runtime.
 //! - **Requests.** One [`Request`] a group. OffsetFetch is taken apart by [`offset_fetch_groups`] and put together again by
 //!   [`offset_fetch_response`]; DescribeGroups and DeleteGroups name their groups in a list: one request each, a group that is
 //!   named twice counts once; OffsetDelete: topics and partitions that do not exist are answered by the shell; ListGroups
 //!   goes to all partitions. Throttle times, authorization and topic ids are the shell's.
-//! - **Effects**, as the engine's page says. [`Effect::Append`](engine::Effect::Append): [`Record::encode`] each record into a
-//!   batch (timestamps: the wall time), no compression, append with acks=all. Deletions of a large group may take more
-//!   than one batch: then several, in order, reported with the last offset of the last. If a record cannot be encoded, or the log
-//!   refuses, [`append_failed`](engine::Runtime::append_failed). [`Effect::Reply`](engine::Effect::Reply): the reply is fit for
-//!   the request's version.
+//! - **Effects**, as the engine's page says. [`Effect::Append`](engine::Effect::Append): [`to_batches`], appended with acks=all and
+//!   reported with the last offset of the last one. If a record cannot be encoded, or the log refuses,
+//!   [`append_failed`](engine::Runtime::append_failed). [`Effect::Reply`](engine::Effect::Reply): the reply is fit for the request's
+//!   version. [`Effect::Reload`](engine::Effect::Reload): [`reset`](engine::Runtime::reset), and load as above.
 //! - **Time.** One timer a partition, [`Effect::SetTimer`](engine::Effect::SetTimer).
 //! - **The end.** [`resign`](engine::Runtime::resign) with `NOT_COORDINATOR`, or `COORDINATOR_NOT_AVAILABLE` when the broker stops.
 //!
@@ -33,6 +31,7 @@
 //! - Groups of the other kinds (consumer, share, streams) are not here yet; their records are passed over.
 
 mod group;
+mod log;
 mod offsets;
 mod partition;
 mod record;
@@ -42,6 +41,7 @@ mod state;
 mod subscription;
 mod turn;
 
+pub use log::{Loader, to_batches};
 pub use offsets::{offset_fetch_groups, offset_fetch_response};
 pub use partition::group_partition;
 pub use record::{CommittedOffset, Record};

@@ -6,9 +6,11 @@ pub mod asking;
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
-use coordinator::{Coordinator, GroupCoordinatorState, Record, Reply, Request, Settings};
+use coordinator::{Coordinator, GroupCoordinatorState, Loader, Record, Reply, Request, Settings};
 use engine::{Effect, Now, Token};
 use protocol::ErrorCode;
+use protocol::compression::Compression;
+use protocol::records::BatchBuilder;
 
 /// Where wall time starts, to tell it from uptime.
 const EPOCH_MS: i64 = 1_800_000_000_000;
@@ -138,11 +140,13 @@ impl Shell {
     }
 
     fn load(&mut self) {
+        let mut loader = Loader::new();
         for (key, value) in &self.log {
-            if let Some(record) = Record::decode(key, value.as_ref()).unwrap() {
-                self.coordinator.replay(&record);
-            }
+            let batch = BatchBuilder::new(0, Compression::None);
+            let batch = batch.append(EPOCH_MS, Some(key), value.as_deref(), &[]).build();
+            loader.feed(&mut self.coordinator, &batch).unwrap();
         }
+        assert_eq!(loader.broken_records(), 0);
         self.coordinator.high_watermark(self.log.len() as i64);
         self.coordinator.loaded(self.now(), self.log.len() as i64);
         self.carry_out();
