@@ -353,3 +353,13 @@ fn a_log_that_kafka_wrote_is_taken_over() {
     let stable = listed.groups.iter().filter(|group| group.group_state == "Stable").count();
     assert!(stable > 0 && stable < listed.groups.len(), "{stable} of {}", listed.groups.len());
 }
+
+#[test]
+fn what_kafka_wrote_would_be_written_by_us_byte_for_byte() {
+    for log in [include_str!("recordings/groups-log.txt"), include_str!("recordings/restart-log.txt")] {
+        for (key, value) in kafkas_log(log) {
+            let record = Record::decode(&key, value.as_ref()).unwrap().expect("a record of ours");
+            assert_eq!(record.encode(), Ok((key, value)), "{record:?}");
+        }
+    }
+}
