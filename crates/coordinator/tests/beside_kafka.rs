@@ -363,3 +363,9 @@ fn what_kafka_wrote_would_be_written_by_us_byte_for_byte() {
         }
     }
 }
+
+#[test]
+fn corners_of_a_groups_life_are_as_in_kafka() {
+    let log = include_str!("recordings/corners-log.txt");
+    hold_again(include_str!("recordings/corners.txt"), log, settings(0));
+}
