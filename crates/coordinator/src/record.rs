@@ -15,6 +15,8 @@ const OFFSET_COMMIT_VERSION: i16 = 4;
 const OFFSET_COMMIT_VERSION_WITH_EXPIRY: i16 = 1;
 /// More than what a record's and a batch's headers take, with the lengths and fixed fields of a message.
 const OVERHEAD_BYTES: usize = 128;
+/// Not more than what the fixed fields of an offset's key and value take, with the record's own header.
+const OFFSET_OVERHEAD_BYTES: usize = 45;
 /// More than what the fixed fields of a member take.
 const MEMBER_OVERHEAD_BYTES: usize = 32;
 
@@ -103,17 +105,22 @@ impl Record {
         }
     }
 
-    /// An upper bound of what the record takes in a batch.
-    pub(crate) fn bytes_max(&self) -> usize {
+    /// Whether the record certainly fits into a batch of its own.
+    pub(crate) fn fits_into(&self, batch_bytes_max: usize) -> bool {
         let fields = match self {
             Record::Group { group_id, value } => {
                 group_id.len() + value.as_ref().map_or(0, group_metadata_bytes_max)
             }
-            Record::Offset { group_id, topic, value, .. } => {
-                group_id.len() + topic.len() + value.as_ref().map_or(0, |value| value.metadata.len())
-            }
+            Record::Offset { .. } => self.offset_bytes_min(),
         };
-        fields + OVERHEAD_BYTES
+        fields + OVERHEAD_BYTES <= batch_bytes_max
+    }
+
+    /// What an offset takes in a batch at least.
+    pub(crate) fn offset_bytes_min(&self) -> usize {
+        let Record::Offset { group_id, topic, value, .. } = self else { return 0 };
+        let note = value.as_ref().map_or(0, |value| value.metadata.len());
+        OFFSET_OVERHEAD_BYTES + group_id.len() + topic.len() + note
     }
 }
 

@@ -155,6 +155,33 @@ fn what_cannot_fit_into_a_batch_is_refused_before_it_is_decided() {
 }
 
 #[test]
+fn a_static_member_that_comes_back_with_too_much_to_write_down_makes_the_group_rebalance() {
+    let mut shell = Shell::new(Settings { batch_bytes_max: 900, ..Settings::default() });
+    let join = shell.send_join(join_request("", Some("i")));
+    shell.pass(4_000);
+    let a = shell.joined(join).member_id;
+    let sync = shell.send_sync(&a, 1, &[(&a, "all")]);
+    assert_eq!(shell.synced(sync).error_code, NONE);
+
+    let mut large = join_request("", Some("i"));
+    large.protocols[0].metadata = vec![0; 1_000].into();
+    let join = shell.send_join(large);
+    assert_eq!(shell.joined(join).generation_id, 2);
+    assert_eq!((shell.state_name().as_str(), shell.reloads), ("CompletingRebalance", 0));
+}
+
+#[test]
+fn a_commit_of_more_than_a_batch_is_refused() {
+    let mut shell = Shell::new(Settings { batch_bytes_max: 60, ..Settings::default() });
+    let commit = shell.send_commit("", -1, 0, 1);
+    assert_eq!(shell.committed(commit), NONE);
+    let mut shell = Shell::new(Settings { batch_bytes_max: 50, ..Settings::default() });
+    let commit = shell.send_commit("", -1, 0, 1);
+    assert_eq!(shell.committed(commit), code(ErrorCode::InvalidCommitOffsetSize));
+    assert_eq!(shell.state_name(), "Dead");
+}
+
+#[test]
 fn a_coordinator_that_loads_refuses_but_lets_members_live() {
     let mut coordinator = Coordinator::new(GroupCoordinatorState::new(Settings::default()));
     let (_, [a, ..], _) = three();

@@ -193,8 +193,7 @@ impl Group {
         turn: &mut Turn,
     ) {
         match self.phase {
-            Phase::Stable if self.protocol == self.select_protocol() => {
-                self.save(turn);
+            Phase::Stable if self.protocol == self.select_protocol() && self.save_if_it_fits(turn) => {
                 self.answer_replaced(joining.version, new_id, old_leader, turn);
             }
             // The leader may have been told the old id already, and would assign nothing to the new one.

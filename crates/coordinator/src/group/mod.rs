@@ -268,8 +268,22 @@ impl Group {
 
     /// Writes down what the group agreed on.
     pub fn save(&self, turn: &mut Turn) {
-        let value = Some(self.to_metadata(turn.now.wall_ms));
-        turn.append(Record::Group { group_id: self.id.to_string(), value });
+        let record = self.to_record(turn);
+        turn.append(record);
+    }
+
+    /// The same for a group with members, who may have said more than a batch can hold: then false, and nothing is written.
+    fn save_if_it_fits(&self, turn: &mut Turn) -> bool {
+        let record = self.to_record(turn);
+        let fits = record.fits_into(turn.settings.batch_bytes_max);
+        if fits {
+            turn.append(record);
+        }
+        fits
+    }
+
+    fn to_record(&self, turn: &Turn) -> Record {
+        Record::Group { group_id: self.id.to_string(), value: Some(self.to_metadata(turn.now.wall_ms)) }
     }
 
     /// Whether what is counted is what can be counted, and who waits may wait in this phase.

@@ -10,7 +10,7 @@ use protocol::messages::sync_group_request::SyncGroupRequestAssignment;
 use protocol::messages::{SyncGroupRequest, SyncGroupResponse};
 
 use super::{Group, Member, Phase, sync_error};
-use crate::{Record, Timer, turn::Turn};
+use crate::{Timer, turn::Turn};
 
 impl Group {
     pub fn sync(&mut self, token: Token, request: SyncGroupRequest, turn: &mut Turn) {
@@ -72,13 +72,10 @@ impl Group {
             // A copy, so that the request's frame does not stay in memory.
             member.assignment = given.map_or_else(Bytes::new, |given| Bytes::copy_from_slice(given));
         }
-        let value = Some(self.to_metadata(turn.now.wall_ms));
-        let record = Record::Group { group_id: self.id.to_string(), value };
-        if record.bytes_max() > turn.settings.batch_bytes_max {
+        if !self.save_if_it_fits(turn) {
             self.cancel_syncs(ErrorCode::UnknownServerError, turn);
             return self.rebalance(turn);
         }
-        turn.append(record);
         self.enter(Phase::Stable, turn);
         self.answer_syncs(turn);
     }

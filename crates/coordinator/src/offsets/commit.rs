@@ -47,7 +47,7 @@ impl LiveGroups {
             group.hear_of(&request.member_id, turn);
         }
         let (response, records) = decide_offsets(&request, turn);
-        if records.iter().map(Record::bytes_max).sum::<usize>() > turn.settings.batch_bytes_max {
+        if records.iter().map(Record::offset_bytes_min).sum::<usize>() > turn.settings.batch_bytes_max {
             return Reply::OffsetCommit(commit_error(&request, ErrorCode::InvalidCommitOffsetSize));
         }
         if !records.is_empty() && !self.groups.contains_key(request.group_id.as_str()) {
