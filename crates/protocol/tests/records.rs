@@ -284,6 +284,31 @@ fn timestamps_out_of_range_are_refused_on_topics_of_create_time() {
 }
 
 #[test]
+fn a_client_that_sets_append_time_is_judged_by_the_time_it_set() {
+    let with = |max_timestamp| {
+        let mut batch = simple(Compression::None).to_vec();
+        set_max_timestamp(&mut batch, TimestampType::LogAppendTime, max_timestamp);
+        validate_records(&batch, &rules(), T0).map(|valid| valid.max_timestamp)
+    };
+    assert_eq!(with(T0), Ok(T0));
+    assert_eq!(with(T0 + 4_000_000).unwrap_err().record_errors.len(), 3);
+    assert_eq!(with(NO_TIMESTAMP).unwrap_err().record_errors[0].fault, RecordFault::LogAppendTime);
+}
+
+#[test]
+fn records_that_do_not_decompress_are_invalid_and_not_worth_a_retry() {
+    let mut batch = simple(Compression::Zstd).to_vec();
+    batch[61] ^= 1;
+    assert_eq!(validate_records(&with_crc(batch), &rules(), T0).unwrap_err().error, ErrorCode::InvalidRecord);
+    let mut unknown = simple(Compression::None).to_vec();
+    unknown[22] |= 5;
+    assert_eq!(
+        validate_records(&with_crc(unknown), &rules(), T0).unwrap_err().error,
+        ErrorCode::InvalidRecord
+    );
+}
+
+#[test]
 fn what_only_brokers_may_write_is_refused_from_clients() {
     let control =
         BatchBuilder::new(0, Compression::None).control().append(T0, Some(&[0; 4]), None, &[]).build();

@@ -147,6 +147,16 @@ impl<'a> Iterator for RecordRefs<'a> {
 
 const TOO_FEW: BatchError = BatchError::InvalidRecord("bytes follow the last record of the batch");
 
+impl BatchHeader {
+    /// The timestamp of a record of this batch, in milliseconds.
+    pub fn timestamp_of(&self, record: &RecordRef<'_>) -> i64 {
+        match self.timestamp_type() {
+            TimestampType::CreateTime => self.base_timestamp.wrapping_add(record.timestamp_delta),
+            TimestampType::LogAppendTime => self.max_timestamp,
+        }
+    }
+}
+
 /// The records of one batch, which is decompressed first if it has to be, into at most `inflated_bytes_max` bytes.
 ///
 /// The batch should have been [verified](super::verify); if not, what comes out is an error or nonsense, but no panic.
@@ -184,10 +194,7 @@ impl RecordIter {
             |(key, value): (&[u8], Option<&[u8]>)| Header { key: owned(key), value: value.map(owned) };
         Record {
             offset: self.header.base_offset.wrapping_add(i64::from(raw.offset_delta)),
-            timestamp: match self.header.timestamp_type() {
-                TimestampType::CreateTime => self.header.base_timestamp.wrapping_add(raw.timestamp_delta),
-                TimestampType::LogAppendTime => self.header.max_timestamp,
-            },
+            timestamp: self.header.timestamp_of(&raw),
             key: raw.key.map(owned),
             value: raw.value.map(owned),
             headers: raw.headers().flatten().map(header).collect(),

@@ -107,9 +107,12 @@ impl InvalidRecords {
 impl From<BatchError> for InvalidRecords {
     fn from(error: BatchError) -> InvalidRecords {
         let code = match &error {
-            BatchError::InvalidRecord(_) | BatchError::InvalidCount { .. } | BatchError::TrailingBytes(_) => {
-                ErrorCode::InvalidRecord
-            }
+            // Under a right checksum this is what the client made: it would be no better a second time.
+            BatchError::InvalidRecord(_)
+            | BatchError::InvalidCount { .. }
+            | BatchError::TrailingBytes(_)
+            | BatchError::UnknownCompression(_)
+            | BatchError::Compression(_) => ErrorCode::InvalidRecord,
             BatchError::UnsupportedMagic(_) => ErrorCode::UnsupportedForMessageFormat,
             BatchError::TooLarge { .. } => ErrorCode::MessageTooLarge,
             _ => ErrorCode::CorruptMessage,
@@ -180,7 +183,7 @@ impl<'a> Walk<'a> {
     fn all(&mut self, payload: &[u8]) -> Result<(), BatchError> {
         for (index, record) in (0..).zip(RecordRefs::new(self.header.records_count, payload)) {
             let record = record?;
-            let timestamp = self.header.base_timestamp.wrapping_add(record.timestamp_delta);
+            let timestamp = self.header.timestamp_of(&record);
             self.max_timestamp = self.max_timestamp.max(timestamp);
             if let Some(fault) = self.fault(&record, index, timestamp) {
                 self.add(index, fault);
