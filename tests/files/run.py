@@ -158,9 +158,14 @@ def complaints_in(said):
     return [line for line in said.splitlines() if TROUBLE.search(line) and HARMLESS not in line]
 
 
+def kept(data, end):
+    """The files with that ending of all partitions that are not about to be removed."""
+    return [path for path in sorted(data.glob(f"*-*/*.{end}")) if not path.parent.name.endswith("-delete")]
+
+
 def dump_all(data):
     """Every log, index, time index, snapshot and checkpoint under a directory."""
-    logs = sorted(data.glob("*-*/*.log"))
+    logs = kept(data, "log")
     plain = [log for log in logs if not log.parent.name.startswith("__")]
     text = dump(plain, "--deep-iteration", "--print-data-log")
     found = len(re.findall(r"\| offset: \d+", text))
@@ -169,9 +174,9 @@ def dump_all(data):
     dump([log for log in logs if log.parent.name.startswith("__consumer_offsets")], "--offsets-decoder")
     metadata = [*data.glob("__cluster_metadata-0/*.log"), *data.glob("__cluster_metadata-0/*.checkpoint")]
     check("TOPIC_RECORD" in dump(metadata, "--cluster-metadata-decoder"), "no topic in the metadata log")
-    others = [path for end in ("index", "timeindex", "snapshot") for path in sorted(data.glob(f"*-*/*.{end}"))]
-    dump(others, "--index-sanity-check") if others else None
-    dump([path for path in others if path.suffix != ".snapshot"])
+    others = [path for end in ("index", "timeindex", "snapshot") for path in kept(data, end)]
+    dump(others, "--index-sanity-check")
+    dump(others)
     return f"{len(logs)} logs, {len(others)} indexes and snapshots, {found:,} records"
 
 
