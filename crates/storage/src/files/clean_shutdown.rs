@@ -1,6 +1,11 @@
 //! `.kafka_cleanshutdown`: that the broker stopped in order, so that no log needs recovery (KIP-966 added the broker epoch).
 
+use std::path::Path;
+
+use host::Disk;
 use serde_json::Value;
+
+use super::{FileError, whole};
 
 /// The name of the file.
 pub const NAME: &str = ".kafka_cleanshutdown";
@@ -14,6 +19,16 @@ pub fn encode(broker_epoch: i64) -> String {
 pub fn decode(text: &str) -> Option<i64> {
     let value: Value = serde_json::from_str(text).ok()?;
     value.get("brokerEpoch")?.as_i64()
+}
+
+/// Whether the broker stopped in order: none if not, else its epoch if the file says it.
+pub fn load(disk: &dyn Disk, path: &Path) -> Result<Option<Option<i64>>, FileError> {
+    Ok(whole::load_whole(disk, path)?.map(|bytes| decode(&String::from_utf8_lossy(&bytes))))
+}
+
+/// Writes the file; it is on disk when this returns.
+pub fn store(disk: &dyn Disk, path: &Path, broker_epoch: i64) -> Result<(), FileError> {
+    whole::store_whole(disk, path, encode(broker_epoch).as_bytes())
 }
 
 #[cfg(test)]

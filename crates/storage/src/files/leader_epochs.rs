@@ -1,8 +1,11 @@
 //! `leader-epoch-checkpoint`: at which offset each epoch of a partition's leaders starts (KIP-101, KIP-279).
 
 use std::fmt::Write;
+use std::path::Path;
 
-use super::{Malformed, line_file};
+use host::Disk;
+
+use super::{FileError, Malformed, line_file, whole};
 
 /// The name of the file.
 pub const NAME: &str = "leader-epoch-checkpoint";
@@ -114,6 +117,16 @@ pub fn decode(text: &str) -> Result<LeaderEpochs, Malformed> {
         Some(EpochStart { epoch: epoch.parse().ok()?, start_offset: start_offset.trim().parse().ok()? })
     })?;
     Ok(LeaderEpochs::from_entries(entries))
+}
+
+/// Reads the file; one that is missing has no epochs.
+pub fn load(disk: &dyn Disk, path: &Path) -> Result<LeaderEpochs, FileError> {
+    Ok(whole::load_text(disk, path, decode)?.unwrap_or_default())
+}
+
+/// Replaces the file; it is on disk when this returns.
+pub fn store(disk: &dyn Disk, path: &Path, epochs: &LeaderEpochs) -> Result<(), FileError> {
+    whole::store_whole(disk, path, encode(epochs).as_bytes())
 }
 
 #[cfg(test)]

@@ -1,9 +1,12 @@
 //! `meta.properties`: which cluster and node a log directory belongs to. Java properties.
 
-use protocol::Uuid;
 use std::fmt::Write;
+use std::path::Path;
 
-use super::Malformed;
+use host::Disk;
+use protocol::Uuid;
+
+use super::{FileError, Malformed, whole};
 
 /// The name of the file.
 pub const NAME: &str = "meta.properties";
@@ -53,6 +56,21 @@ pub fn decode(text: &str) -> Result<MetaProperties, Malformed> {
         node_id: node_id.ok_or(Malformed::because("meta.properties lacks node.id"))?,
         directory_id: directory_id.map_err(|_| Malformed::because("directory.id is not an id"))?,
     })
+}
+
+/// Reads the file, if it is there.
+pub fn load(disk: &dyn Disk, path: &Path) -> Result<Option<MetaProperties>, FileError> {
+    whole::load_text(disk, path, decode)
+}
+
+/// Replaces the file; it is on disk when this returns.
+pub fn store(
+    disk: &dyn Disk,
+    path: &Path,
+    properties: &MetaProperties,
+    now_ms: i64,
+) -> Result<(), FileError> {
+    whole::store_whole(disk, path, encode(properties, now_ms).as_bytes())
 }
 
 /// Key and value of a line, if it is neither empty nor a comment.

@@ -2,8 +2,11 @@
 //! `cleaner-offset-checkpoint`: an offset for each partition of the log directory.
 
 use std::fmt::Write;
+use std::path::Path;
 
-use super::{Malformed, line_file};
+use host::Disk;
+
+use super::{FileError, Malformed, line_file, whole};
 
 /// Up to where, exclusive, the log is known to be on disk.
 pub const RECOVERY_POINT: &str = "recovery-point-offset-checkpoint";
@@ -41,6 +44,20 @@ pub fn decode(text: &str) -> Result<Vec<PartitionOffset>, Malformed> {
         let offset = words.next()?.parse().ok()?;
         words.next().is_none().then_some(PartitionOffset { topic, partition, offset })
     })
+}
+
+/// Reads the file; one that is missing has no entries.
+pub fn load(disk: &dyn Disk, path: &Path) -> Result<Vec<PartitionOffset>, FileError> {
+    Ok(whole::load_text(disk, path, decode)?.unwrap_or_default())
+}
+
+/// Replaces the file; it is on disk when this returns.
+pub fn store<'a>(
+    disk: &dyn Disk,
+    path: &Path,
+    entries: impl ExactSizeIterator<Item = (&'a str, i32, i64)>,
+) -> Result<(), FileError> {
+    whole::store_whole(disk, path, encode(entries).as_bytes())
 }
 
 #[cfg(test)]

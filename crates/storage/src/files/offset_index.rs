@@ -46,7 +46,16 @@ pub fn encode(entries: &[OffsetEntry]) -> Vec<u8> {
 
 /// The entries in the content of the file.
 pub fn decode(bytes: &[u8]) -> Result<Vec<OffsetEntry>, Malformed> {
-    let (chunks, rest) = bytes.as_chunks();
+    let entries = decode_prefix(bytes);
+    let padding = &bytes[entries.len() * ENTRY_BYTES..];
+    if !bytes.len().is_multiple_of(ENTRY_BYTES) || padding.iter().any(|byte| *byte != 0) {
+        return Err(Malformed::because("the entries of the offset index do not ascend"));
+    }
+    Ok(entries)
+}
+
+/// The entries up to the first that cannot follow the one before: what is left after a crash.
+pub fn decode_prefix(bytes: &[u8]) -> Vec<OffsetEntry> {
     let mut last = None;
     let ascending = |chunk: &[u8; ENTRY_BYTES]| {
         let entry = OffsetEntry::from_bytes(*chunk);
@@ -54,12 +63,7 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<OffsetEntry>, Malformed> {
         last = Some(entry);
         follows.then_some(entry)
     };
-    let entries: Vec<_> = chunks.iter().map_while(ascending).collect();
-    let padding = &bytes[entries.len() * ENTRY_BYTES..];
-    if !rest.is_empty() || padding.iter().any(|byte| *byte != 0) {
-        return Err(Malformed::because("the entries of the offset index do not ascend"));
-    }
-    Ok(entries)
+    bytes.as_chunks().0.iter().map_while(ascending).collect()
 }
 
 /// The last entry whose batch does not end above this offset: the batch that holds the offset lies there or later.

@@ -1,8 +1,11 @@
 //! `partition.metadata`: the id of the topic that a directory belongs to (KIP-516).
 
+use std::path::Path;
+
+use host::Disk;
 use protocol::Uuid;
 
-use super::Malformed;
+use super::{FileError, Malformed, whole};
 
 /// The name of the file.
 pub const NAME: &str = "partition.metadata";
@@ -24,6 +27,16 @@ pub fn decode(text: &str) -> Result<Uuid, Malformed> {
         Some(id) if !id.is_zero() => Ok(id),
         _ => Err(Malformed::because("no topic id in partition.metadata")),
     }
+}
+
+/// Reads the file, if it is there.
+pub fn load(disk: &dyn Disk, path: &Path) -> Result<Option<Uuid>, FileError> {
+    whole::load_text(disk, path, decode)
+}
+
+/// Replaces the file; it is on disk when this returns.
+pub fn store(disk: &dyn Disk, path: &Path, topic_id: Uuid) -> Result<(), FileError> {
+    whole::store_whole(disk, path, encode(topic_id).as_bytes())
 }
 
 #[cfg(test)]

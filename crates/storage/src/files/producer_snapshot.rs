@@ -3,12 +3,15 @@
 //! Version 1 as i16, the CRC-32C of everything after it as u32, the number of entries as i32, and entries of 46 bytes. Of each
 //! producer only the last batch is kept.
 
+use std::path::Path;
+
 use bytes::Bytes;
+use host::Disk;
 use protocol::messages::ProducerSnapshot;
 pub use protocol::messages::producer_snapshot::ProducerEntry;
 use protocol::{Message, Reader, Writer};
 
-use super::Malformed;
+use super::{FileError, Malformed, whole};
 
 const VERSION: i16 = 1;
 const CRC_AT: usize = 2;
@@ -41,6 +44,17 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<ProducerEntry>, Malformed> {
         return Err(Malformed::because("bytes follow the last entry of the producer snapshot"));
     }
     Ok(snapshot.producer_entries)
+}
+
+/// Reads the file, if it is there.
+pub fn load(disk: &dyn Disk, path: &Path) -> Result<Option<Vec<ProducerEntry>>, FileError> {
+    let Some(bytes) = whole::load_whole(disk, path)? else { return Ok(None) };
+    decode(&bytes).map(Some).map_err(|source| FileError::Malformed { path: path.to_owned(), source })
+}
+
+/// Replaces the file; it is on disk when this returns.
+pub fn store(disk: &dyn Disk, path: &Path, entries: Vec<ProducerEntry>) -> Result<(), FileError> {
+    whole::store_whole(disk, path, &encode(entries))
 }
 
 #[cfg(test)]

@@ -1,9 +1,12 @@
 //! `quorum-state`: what a voter of the metadata quorum must not forget (KIP-595, KIP-853). JSON.
 
+use std::path::Path;
+
+use host::Disk;
 use protocol::Uuid;
 use serde_json::Value;
 
-use super::Malformed;
+use super::{FileError, Malformed, whole};
 
 /// The name of the file.
 pub const NAME: &str = "quorum-state";
@@ -82,6 +85,16 @@ fn voters(value: &Value) -> Result<Vec<i32>, Malformed> {
         Some(Value::Array(voters)) => voters.iter().map(|voter| integer(voter, "voterId")).collect(),
         _ => Ok(Vec::new()),
     }
+}
+
+/// Reads the file, if it is there.
+pub fn load(disk: &dyn Disk, path: &Path) -> Result<Option<QuorumState>, FileError> {
+    whole::load_text(disk, path, decode)
+}
+
+/// Replaces the file; it is on disk when this returns, so that a vote may be given.
+pub fn store(disk: &dyn Disk, path: &Path, state: &QuorumState) -> Result<(), FileError> {
+    whole::store_whole(disk, path, encode(state).as_bytes())
 }
 
 #[cfg(test)]

@@ -3,13 +3,16 @@
 //! A control batch with the snapshot header and, from `kraft.version` 1 on, the version and the voters; batches of records;
 //! a control batch with the footer. Offsets count from 0 within the file; every batch carries the epoch of the snapshot.
 
+use std::path::Path;
+
 use bytes::{Bytes, BytesMut};
+use host::Disk;
 use protocol::EncodeError;
 use protocol::compression::Compression;
 use protocol::messages::{KRaftVersionRecord, SnapshotFooterRecord, SnapshotHeaderRecord, VotersRecord};
 use protocol::records::{BatchBuilder, Batches, ControlRecord, Record, control_batch, records, verify};
 
-use super::Malformed;
+use super::{FileError, Malformed, whole};
 
 /// The name of the file that `kafka-storage format` leaves in the root of the log directory.
 pub const BOOTSTRAP: &str = "bootstrap.checkpoint";
@@ -154,6 +157,17 @@ impl Reading {
 
 fn malformed(error: impl std::fmt::Display) -> Malformed {
     Malformed(error.to_string().into())
+}
+
+/// Reads a snapshot, if it is there.
+pub fn load(disk: &dyn Disk, path: &Path) -> Result<Option<Snapshot>, FileError> {
+    let Some(bytes) = whole::load_whole(disk, path)? else { return Ok(None) };
+    decode(&bytes.into()).map(Some).map_err(|source| FileError::Malformed { path: path.to_owned(), source })
+}
+
+/// Replaces a snapshot; it is on disk when this returns. Until then it is called `NAME.part`, which Kafka removes at its start.
+pub fn store(disk: &dyn Disk, path: &Path, content: &Bytes) -> Result<(), FileError> {
+    whole::store_by_way_of(disk, path, ".part", content)
 }
 
 #[cfg(test)]

@@ -1,0 +1,247 @@
+//! Finding batches.
+
+use std::io;
+
+use bytes::Bytes;
+use host::OpenMode;
+use protocol::records::{BatchHeader, Record, records};
+
+use super::index::{Entry, Floor, floor_in_file};
+use super::scan::Headers;
+use super::{Segment, SegmentError, TimestampOffset};
+use crate::files::names;
+use crate::files::offset_index::OffsetEntry;
+use crate::files::read_exact_at;
+use crate::files::time_index::TimeEntry;
+
+/// A batch in the log file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Located {
+    /// Where it begins.
+    pub position: u64,
+    /// Its header.
+    pub header: BatchHeader,
+}
+
+/// Where a reader has to stop, both exclusive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadEnd {
+    /// The offset that he may not see any more: the high watermark or another. It is the first of a batch, or lies behind all.
+    pub offset: i64,
+    /// Where the bytes end that are in the file; the end of a batch.
+    pub position: u64,
+}
+
+/// Whole batches in the log file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SegmentRange {
+    /// Where the first of them begins.
+    pub position: u64,
+    /// Their size in bytes; at least that of one batch.
+    pub len: usize,
+    /// Offset at which the first of them begins, which may lie before the one asked for.
+    pub base_offset: i64,
+}
+
+/// A record found by its timestamp.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FoundTimestamp {
+    /// Its timestamp, in milliseconds.
+    pub timestamp: i64,
+    /// Its offset.
+    pub offset: i64,
+    /// Epoch of the leader that appended it.
+    pub leader_epoch: i32,
+}
+
+impl Segment {
+    /// The first batch that ends at this offset or later, which is the one that holds it unless compaction removed it. None if
+    /// there is none before the end of the file, which is given as a position.
+    pub fn locate(&self, offset: i64, end_position: u64) -> Result<Option<Located>, SegmentError> {
+        let hint = self.offset_floor(|entry| self.offset_of(entry) <= offset)?;
+        let start = hint.map_or(0, |entry| u64::from(entry.position));
+        match self.scan_for(start, end_position, offset) {
+            // The index may be wrong where the log is not; the log is the truth.
+            Err(SegmentError::Corrupt { .. }) if start > 0 => self.scan_for(0, end_position, offset),
+            located => located,
+        }
+    }
+
+    fn scan_for(&self, start: u64, end: u64, offset: i64) -> Result<Option<Located>, SegmentError> {
+        let mut headers = Headers::new(self, start, end)?;
+        while let Some((position, header)) = headers.next()? {
+            if header.last_offset() >= offset {
+                return Ok(Some(Located { position, header }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The batches from the one that holds an offset on, of at most so many bytes altogether; one more than fits if `min_one`. None
+    /// if there is nothing to read.
+    pub fn range(
+        &self,
+        offset: i64,
+        max_bytes: usize,
+        min_one: bool,
+        end: ReadEnd,
+    ) -> Result<Option<SegmentRange>, SegmentError> {
+        let Some(first) = self.locate(offset, end.position)? else { return Ok(None) };
+        if first.header.base_offset >= end.offset {
+            return Ok(None);
+        }
+        let (position, base_offset) = (first.position, first.header.base_offset);
+        let size = first.header.size_in_bytes();
+        if size >= max_bytes {
+            let fits = min_one || size == max_bytes;
+            return Ok(fits.then_some(SegmentRange { position, len: size, base_offset }));
+        }
+        let end_position = self.end_position(end)?;
+        let len = end_position.saturating_sub(position);
+        let len = if len <= max_bytes as u64 { len } else { self.whole_batches(position, max_bytes as u64)? };
+        Ok(Some(SegmentRange { position, len: len as usize, base_offset }))
+    }
+
+    /// Where the batches end that lie below the end offset.
+    fn end_position(&self, end: ReadEnd) -> Result<u64, SegmentError> {
+        if end.offset >= self.next_offset() {
+            return Ok(end.position);
+        }
+        Ok(self.locate(end.offset, end.position)?.map_or(end.position, |located| located.position))
+    }
+
+    /// How many bytes of at most `max_bytes` from a batch's position on are whole batches.
+    fn whole_batches(&self, position: u64, max_bytes: u64) -> Result<u64, SegmentError> {
+        let limit = position + max_bytes;
+        let hint = self.offset_floor(|entry| u64::from(entry.position) <= limit)?;
+        let start = hint.map_or(0, |entry| u64::from(entry.position)).max(position);
+        let mut headers = Headers::new(self, start, limit)?;
+        while headers.next()?.is_some() {}
+        Ok(headers.position() - position)
+    }
+
+    /// The first record at an offset or later whose timestamp is not below the one asked for.
+    pub fn find_timestamp(
+        &self,
+        timestamp: i64,
+        from_offset: i64,
+        end_position: u64,
+        inflated_bytes_max: usize,
+    ) -> Result<Option<FoundTimestamp>, SegmentError> {
+        let below = self.time_floor(|entry| entry.timestamp < timestamp)?;
+        let start_offset = below.map_or(from_offset, |entry| from_offset.max(self.time_offset(&entry)));
+        let Some(start) = self.locate(start_offset, end_position)? else { return Ok(None) };
+        let mut headers = Headers::new(self, start.position, end_position)?;
+        while let Some((position, header)) = headers.next()? {
+            if header.max_timestamp < timestamp || header.last_offset() < from_offset {
+                continue;
+            }
+            let wanted = |record: &Record| record.timestamp >= timestamp && record.offset >= from_offset;
+            if let Some(record) = self.find_record(position, &header, inflated_bytes_max, wanted)? {
+                let (timestamp, offset) = (record.timestamp, record.offset);
+                let leader_epoch = header.partition_leader_epoch;
+                return Ok(Some(FoundTimestamp { timestamp, offset, leader_epoch }));
+            }
+        }
+        Ok(None)
+    }
+
+    fn find_record(
+        &self,
+        position: u64,
+        header: &BatchHeader,
+        inflated_bytes_max: usize,
+        wanted: impl Fn(&Record) -> bool,
+    ) -> Result<Option<Record>, SegmentError> {
+        let corrupt = |source| self.corrupt(position, source);
+        let batch = self.read(position, header.size_in_bytes())?;
+        for record in records(&batch, inflated_bytes_max).map_err(corrupt)? {
+            let record = record.map_err(corrupt)?;
+            if wanted(&record) {
+                return Ok(Some(record));
+            }
+        }
+        Ok(None)
+    }
+
+    /// So many bytes of the log file, copied.
+    pub fn read(&self, position: u64, len: usize) -> Result<Bytes, SegmentError> {
+        let mut bytes = vec![0; len];
+        let read = read_exact_at(&*self.log_file()?, &mut bytes, position);
+        read.map_err(|source| self.io_error(names::LOG, source))?;
+        Ok(bytes.into())
+    }
+
+    /// The largest timestamp, if any record has one. A sealed segment is asked once.
+    pub fn max_timestamp(&self) -> Result<Option<TimestampOffset>, SegmentError> {
+        let (known, size) = {
+            let state = self.state.read();
+            (state.max_timestamp, state.size)
+        };
+        if known.is_some() || size == 0 {
+            return Ok(known);
+        }
+        let last = self.time_floor(|_| true)?;
+        let of_entry = |entry: TimeEntry| TimestampOffset {
+            timestamp: entry.timestamp,
+            offset: self.time_offset(&entry),
+        };
+        let max = match last {
+            Some(entry) => Some(of_entry(entry)),
+            None => self.scan_max_timestamp(size)?,
+        };
+        self.state.write().max_timestamp = max;
+        Ok(max)
+    }
+
+    fn scan_max_timestamp(&self, end_position: u64) -> Result<Option<TimestampOffset>, SegmentError> {
+        let mut headers = Headers::new(self, 0, end_position)?;
+        let mut max: Option<TimestampOffset> = None;
+        while let Some((_, header)) = headers.next()? {
+            if header.max_timestamp > max.map_or(-1, |max| max.timestamp) {
+                max = Some(TimestampOffset { timestamp: header.max_timestamp, offset: header.last_offset() });
+            }
+        }
+        Ok(max)
+    }
+
+    fn offset_of(&self, entry: &OffsetEntry) -> i64 {
+        self.base_offset + i64::from(entry.relative_offset)
+    }
+
+    fn time_offset(&self, entry: &TimeEntry) -> i64 {
+        self.base_offset + i64::from(entry.relative_offset)
+    }
+
+    pub(super) fn offset_floor(
+        &self,
+        holds: impl Fn(&OffsetEntry) -> bool,
+    ) -> Result<Option<OffsetEntry>, SegmentError> {
+        let floor = self.state.read().offsets.floor(&holds);
+        self.floor(names::OFFSET_INDEX, floor, holds)
+    }
+
+    fn time_floor(&self, holds: impl Fn(&TimeEntry) -> bool) -> Result<Option<TimeEntry>, SegmentError> {
+        let floor = self.state.read().times.floor(&holds);
+        self.floor(names::TIME_INDEX, floor, holds)
+    }
+
+    fn floor<E: Entry>(
+        &self,
+        suffix: &str,
+        floor: Floor<E>,
+        holds: impl Fn(&E) -> bool,
+    ) -> Result<Option<E>, SegmentError> {
+        let count = match floor {
+            Floor::Found(entry) => return Ok(Some(entry)),
+            Floor::InFile(0) => return Ok(None),
+            Floor::InFile(count) => count,
+        };
+        let searched = match self.home.disk.open(&self.path(suffix), OpenMode::Read) {
+            // An index that is missing only makes the way longer.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened.and_then(|file| floor_in_file(&*file, count, holds)),
+        };
+        searched.map_err(|source| self.io_error(suffix, source))
+    }
+}
