@@ -65,6 +65,18 @@ pub fn decode(bytes: &[u8], base_offset: i64) -> Result<Vec<AbortedTransaction>,
     Ok(entries)
 }
 
+/// The entries up to the first that cannot follow the one before: what is left after a crash.
+pub fn decode_prefix(bytes: &[u8], base_offset: i64) -> Vec<AbortedTransaction> {
+    let mut last_offset = base_offset;
+    let ascending = |chunk: &[u8; ENTRY_BYTES]| {
+        let entry =
+            AbortedTransaction::from_bytes(chunk).ok().filter(|entry| entry.last_offset >= last_offset)?;
+        last_offset = entry.last_offset;
+        Some(entry)
+    };
+    bytes.as_chunks().0.iter().map_while(ascending).collect()
+}
+
 /// Adds those that concern a reader of these offsets, the end exclusive, and says whether no later segment can have more.
 pub fn collect_aborted(
     entries: &[AbortedTransaction],
@@ -116,6 +128,15 @@ mod tests {
         let mut version = INDEX.to_vec();
         version[1] = 1;
         assert!(decode(&version, 4).is_err());
+    }
+
+    #[test]
+    fn what_a_crash_left_behind_the_entries_is_told_from_them() {
+        let entries = decode(INDEX, 4).unwrap();
+        for tail in [&[0; 34][..], &[0; 5], &[0xff; 70], INDEX] {
+            assert_eq!(decode_prefix(&[INDEX, tail].concat(), 4), entries);
+        }
+        assert_eq!(decode_prefix(&[0; 68], 0), []);
     }
 
     #[test]

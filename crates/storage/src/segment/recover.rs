@@ -11,7 +11,7 @@ use super::{Segment, SegmentError, SegmentHome, State};
 use crate::files::offset_index::{self, OffsetEntry};
 use crate::files::time_index::{self, TimeEntry};
 use crate::files::transaction_index;
-use crate::files::{FileError, load_whole, names};
+use crate::files::{load_whole, names};
 
 /// What recovery did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -173,15 +173,7 @@ impl Segment {
         let path = self.path(names::TRANSACTION_INDEX);
         self.state.write().aborted.retain(|entry| entry.last_offset < offset);
         let Some(bytes) = load_whole(&*self.home.disk, &path)? else { return Ok(()) };
-        let whole = bytes.len() - bytes.len() % transaction_index::ENTRY_BYTES;
-        let entries = transaction_index::decode(&bytes[..whole], self.base_offset);
-        // The entries below the offset cannot be made again; those above will be.
-        let entries = match entries {
-            Err(source) if offset > self.base_offset => {
-                return Err(FileError::Malformed { path, source }.into());
-            }
-            entries => entries.unwrap_or_default(),
-        };
+        let entries = transaction_index::decode_prefix(&bytes, self.base_offset);
         let kept = transaction_index::count_below(&entries, offset) * transaction_index::ENTRY_BYTES;
         if kept < bytes.len() { self.cut_file(names::TRANSACTION_INDEX, kept as u64) } else { Ok(()) }
     }
