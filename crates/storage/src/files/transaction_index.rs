@@ -69,8 +69,11 @@ pub fn decode(bytes: &[u8], base_offset: i64) -> Result<Vec<AbortedTransaction>,
 pub fn decode_prefix(bytes: &[u8], base_offset: i64) -> Vec<AbortedTransaction> {
     let mut last_offset = base_offset;
     let ascending = |chunk: &[u8; ENTRY_BYTES]| {
-        let entry =
-            AbortedTransaction::from_bytes(chunk).ok().filter(|entry| entry.last_offset >= last_offset)?;
+        let entry = AbortedTransaction::from_bytes(chunk).ok()?;
+        // A marker follows what it aborts; zeros do not look so.
+        if entry.last_offset < last_offset || entry.first_offset >= entry.last_offset {
+            return None;
+        }
         last_offset = entry.last_offset;
         Some(entry)
     };
