@@ -1,1 +1,3 @@
-//! Sockets, the API table, partitions and the life of a broker.
+//! The broker: sockets, one file per API key and one table of them, the publisher of metadata, and a broker's life.
+
+pub mod net;
