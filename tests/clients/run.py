@@ -9,8 +9,10 @@ sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve
 
 from broker import CLUSTER_ID, Broker, Suite  # noqa: E402
 from scenario import Scenario  # noqa: E402
+from tools import Tools  # noqa: E402
 
 CLIENTS = ["kcat", "confluent", "kafka_python", "aiokafka", "java"]
+TOOLS = "kafka-tools"
 
 
 def run_client(suite, client, others):
@@ -35,11 +37,14 @@ def main(names):
     suite = Suite("clients")
     with tempfile.TemporaryDirectory(prefix="yeoul-clients-") as home, Broker(home) as broker:
         done = []
-        for name in names or CLIENTS:
+        for name in [name for name in names or CLIENTS if name != TOOLS]:
             client = importlib.import_module(f"with_{name}").Client(broker.bootstrap, CLUSTER_ID)
             done.append(run_client(suite, client, [other for other, _ in done]))
         for client, last in done:
             run_check(suite, client, last)
+        if not names or TOOLS in names:
+            for title, action in Tools(broker.bootstrap).checks():
+                suite.step(f"{TOOLS}: {title}", action)
         suite.step("the broker stops cleanly", broker.stop)
         suite.last_words_of(broker)
     return suite.end()
