@@ -1,6 +1,7 @@
 """Kafka's clients on a running broker: python tests/clients/run.py [CLIENT ...]"""
 
 import importlib
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -11,7 +12,7 @@ from broker import CLUSTER_ID, Broker, Suite  # noqa: E402
 from scenario import Scenario  # noqa: E402
 from tools import Tools  # noqa: E402
 
-CLIENTS = ["kcat", "confluent", "kafka_python", "aiokafka", "java"]
+CLIENTS = ["kcat", "confluent", "kafka_python", "aiokafka", "java", "franz", "kafkajs"]
 TOOLS = "kafka-tools"
 
 
@@ -33,13 +34,24 @@ def run_check(suite, client, check):
         print(f"-     {client.name}: {title}: the client does not offer it", flush=True)
 
 
+def client_of(name, broker):
+    """The client, or None with a line when this machine has not what it is written in."""
+    module = importlib.import_module(f"with_{name}")
+    needed = getattr(module, "NEEDS", None)
+    if needed and not shutil.which(needed):
+        print(f"-     {name}: not run, there is no `{needed}` here", flush=True)
+        return None
+    return module.Client(broker.bootstrap, CLUSTER_ID)
+
+
 def main(names):
     suite = Suite("clients")
     with tempfile.TemporaryDirectory(prefix="yeoul-clients-") as home, Broker(home) as broker:
         done = []
         for name in [name for name in names or CLIENTS if name != TOOLS]:
-            client = importlib.import_module(f"with_{name}").Client(broker.bootstrap, CLUSTER_ID)
-            done.append(run_client(suite, client, [other for other, _ in done]))
+            client = client_of(name, broker)
+            if client:
+                done.append(run_client(suite, client, [other for other, _ in done]))
         for client, last in done:
             run_check(suite, client, last)
         if not names or TOOLS in names:
