@@ -96,5 +96,5 @@ def parsed(word):
 def read(words):
     """A line of the other side as the scenario compares it."""
     partition, offset, timestamp, key, value, *headers = words
-    pairs = tuple((name, parsed(data)) for name, data in zip(headers[::2], headers[1::2]))
+    pairs = tuple((name, parsed(data)) for name, data in zip(headers[::2], headers[1::2], strict=True))
     return Read(int(offset), Record(int(partition), int(timestamp), parsed(key), parsed(value), pairs))

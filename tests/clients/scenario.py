@@ -92,7 +92,7 @@ def check_read(sent, read):
         ours = [record for record in sent if record.partition == partition]
         theirs = sorted((r for r in read if r.record.partition == partition), key=lambda r: r.offset)
         check([r.offset for r in theirs] == list(range(len(ours))), f"offsets of {partition} are not 0..{len(ours)}")
-        for wanted, found in zip(ours, theirs):
+        for wanted, found in zip(ours, theirs, strict=True):
             check(same(wanted, found.record), f"sent {brief(wanted)}, read {brief(found.record)}")
 
 

@@ -1,5 +1,6 @@
 """Apache Kafka's command lines against the broker: what operators have in their fingers."""
 
+import json
 import re
 import subprocess
 
@@ -7,6 +8,11 @@ from broker import check, java
 
 TOPIC = "by-tools"
 LINES = [f"key{number % 7}\tline {number}" for number in range(200)]
+
+
+def events(said):
+    """The JSON lines that the verifiable tools print."""
+    return [json.loads(line) for line in said.splitlines() if line.startswith("{")]
 
 
 class Tools:
@@ -63,11 +69,13 @@ class Tools:
     def verifiable(self):
         """What the verifiable producer says it sent, the verifiable consumer reads."""
         out = self.run("VerifiableProducer", "--topic", TOPIC, "--max-messages", "500", "--acks", "-1")
-        check('"acked":500' in out.replace(" ", ""), f"the producer said {out[-300:]}")
-        read = self.run("VerifiableConsumer", "--topic", TOPIC, "--group-id", "verify", "--reset-policy", "earliest", "--max-messages", "700")
-        consumed = sum(int(count) for count in re.findall(r'"name":"records_consumed".*?"count":(\d+)', read))
-        consumed = consumed or sum(int(count) for count in re.findall(r'"count":(\d+).*?"name":"records_consumed"', read))
-        check(consumed >= 700, f"the consumer read {consumed} of 700")
+        acked = [event["acked"] for event in events(out) if event["name"] == "tool_data"]
+        check(acked == [500], f"the producer said {out[-300:]}")
+        total = len(LINES) + 500
+        arguments = ["--group-id", "verify", "--reset-policy", "earliest", "--max-messages", str(total)]
+        read = events(self.run("VerifiableConsumer", "--topic", TOPIC, *arguments))
+        consumed = sum(event["count"] for event in read if event["name"] == "records_consumed")
+        check(consumed >= total, f"the consumer read {consumed} of {total}")
 
     def performance(self):
         """The load tool, as a smoke test."""

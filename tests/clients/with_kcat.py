@@ -76,7 +76,7 @@ class Client:
 def read(line):
     """A line of kcat's JSON; its headers are a flat list of names and values."""
     flat = line.get("headers") or []
-    headers = tuple((name, encoded(value)) for name, value in zip(flat[::2], flat[1::2]))
+    headers = tuple((name, encoded(value)) for name, value in zip(flat[::2], flat[1::2], strict=True))
     record = Record(line["partition"], line["ts"], encoded(line["key"]), encoded(line["payload"]), headers)
     return Read(line["offset"], record)
 
