@@ -1,0 +1,213 @@
+//! The rows of a DescribeConfigs response.
+//!
+//! What a row says follows Apache Kafka 4.3.1, also where it surprises: the synonyms of a setting are listed only if the
+//! first name that it falls back to has a value, and a setting that Kafka does not know is shown as sensitive.
+
+use std::borrow::Cow;
+
+use crate::BrokerConfig;
+use crate::layers::{Layers, Overrides};
+use crate::setting::{Kind, Scope, Setting, Update, setting, settings};
+use crate::topic::inherited;
+use crate::value::parse;
+
+/// Where a value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Set for the topic.
+    DynamicTopic,
+    /// Set for this node while running.
+    DynamicBroker,
+    /// Set for all nodes while running.
+    DynamicDefaultBroker,
+    /// The properties file or the command line.
+    StaticBroker,
+    /// Nobody set it.
+    Default,
+    /// Set for the group.
+    Group,
+}
+
+impl Source {
+    /// The number in the response.
+    pub fn code(self) -> i8 {
+        match self {
+            Source::DynamicTopic => 1,
+            Source::DynamicBroker => 2,
+            Source::DynamicDefaultBroker => 3,
+            Source::StaticBroker => 4,
+            Source::Default => 5,
+            Source::Group => 8,
+        }
+    }
+}
+
+/// A name under which the value could have been set, and what is set there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Synonym {
+    /// The key.
+    pub name: String,
+    /// Its value there; none where it is sensitive.
+    pub value: Option<String>,
+    /// Where that is.
+    pub source: Source,
+}
+
+/// One setting of a resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigRow {
+    /// Kafka's key.
+    pub name: String,
+    /// The value that counts; none where there is none or it is sensitive.
+    pub value: Option<String>,
+    /// Whether it cannot be changed while running.
+    pub read_only: bool,
+    /// Where the value comes from.
+    pub source: Source,
+    /// Whether the value is kept back.
+    pub is_sensitive: bool,
+    /// The value's origins, the one that counts first. For the response only if the request asks for them.
+    pub synonyms: Vec<Synonym>,
+    /// The number of the type, 0 for unknown; for version 3 and later.
+    pub kind: i8,
+    /// What it is for. For the response only if the request asks for it.
+    pub documentation: Option<Cow<'static, str>>,
+}
+
+/// The settings of a topic, sorted by key.
+pub fn describe_topic(broker: &BrokerConfig, overrides: &Overrides) -> Vec<ConfigRow> {
+    let rows = settings(Scope::Topic).iter().filter(|row| !row.internal || overrides.contains_key(row.name));
+    rows.map(|row| topic_row(broker.values(), overrides, row)).collect()
+}
+
+/// The settings of a node, sorted by key, those included that nobody knows.
+pub fn describe_broker(broker: &BrokerConfig) -> Vec<ConfigRow> {
+    let layers = broker.values();
+    let known = settings(Scope::Broker).iter().filter(|row| !row.internal);
+    let unknown = layers.file.iter().map(|(key, _)| key).filter(|key| setting(Scope::Broker, key).is_none());
+    let mut rows: Vec<ConfigRow> =
+        known.map(|row| broker_row(layers, row)).chain(unknown.map(unknown_row)).collect();
+    rows.sort_by(|a, b| a.name.cmp(&b.name));
+    rows
+}
+
+/// The dynamic settings of all nodes (the broker resource without a name), sorted by key: only those that are set.
+pub fn describe_cluster_defaults(broker: &BrokerConfig) -> Vec<ConfigRow> {
+    let set = broker.values().cluster.keys().filter_map(|key| setting(Scope::Broker, key));
+    let layers = Layers { cluster: broker.values().cluster.clone(), ..Layers::default() };
+    set.map(|row| {
+        let mut described = broker_row(&layers, row);
+        described.synonyms.retain(|synonym| synonym.source == Source::DynamicDefaultBroker);
+        described
+    })
+    .collect()
+}
+
+/// The settings of a group, sorted by key.
+pub fn describe_group(broker: &BrokerConfig, overrides: &Overrides) -> Vec<ConfigRow> {
+    settings(Scope::Group).iter().map(|row| group_row(broker.values(), overrides, row)).collect()
+}
+
+fn topic_row(layers: &Layers, overrides: &Overrides, row: &'static Setting) -> ConfigRow {
+    let own = own_value(overrides, row, Source::DynamicTopic);
+    let synonyms: Vec<Synonym> = own.clone().into_iter().chain(chain(layers, row.synonyms)).collect();
+    let value = own.and_then(|own| own.value).or_else(|| inherited(layers, row));
+    described(row, value, synonyms, false)
+}
+
+fn group_row(layers: &Layers, overrides: &Overrides, row: &'static Setting) -> ConfigRow {
+    let own = own_value(overrides, row, Source::Group);
+    let broker_name = format!("group.{}", row.name);
+    let inherited: Vec<Synonym> = match setting(Scope::Broker, &broker_name) {
+        Some(broker) => origins(layers, broker).collect(),
+        None => own_default(row).into_iter().collect(),
+    };
+    let synonyms: Vec<Synonym> = own.into_iter().chain(inherited).collect();
+    let value = synonyms.first().and_then(|first| first.value.clone());
+    described(row, value, synonyms, false)
+}
+
+fn own_value(overrides: &Overrides, row: &Setting, source: Source) -> Option<Synonym> {
+    let value = overrides.get(row.name).filter(|text| parse(row, text).is_ok())?;
+    Some(Synonym { name: row.name.to_owned(), value: Some(value.clone()), source })
+}
+
+fn own_default(row: &Setting) -> Option<Synonym> {
+    let value = row.default.value()?.to_owned();
+    Some(Synonym { name: row.name.to_owned(), value: Some(value), source: Source::Default })
+}
+
+fn broker_row(layers: &Layers, row: &'static Setting) -> ConfigRow {
+    let alone = [row.name];
+    let synonyms = chain(layers, fallbacks(row.name).unwrap_or(&alone));
+    let value = layers.text(row.name).map(|text| text.trim().to_owned());
+    described(row, value, synonyms, row.update == Update::ReadOnly)
+}
+
+/// The broker's settings that stand in for one another, from the finest unit to the coarsest.
+fn fallbacks(name: &str) -> Option<&'static [&'static str]> {
+    const CHAINS: [&[&str]; 4] = [
+        &["log.retention.ms", "log.retention.minutes", "log.retention.hours"],
+        &["log.roll.ms", "log.roll.hours"],
+        &["log.roll.jitter.ms", "log.roll.jitter.hours"],
+        &["log.flush.interval.ms", "log.flush.scheduler.interval.ms"],
+    ];
+    CHAINS.into_iter().find_map(|chain| Some(&chain[chain.iter().position(|known| *known == name)?..]))
+}
+
+/// What is set under each of the names, if the first has a value at all.
+fn chain(layers: &Layers, names: &[&str]) -> Vec<Synonym> {
+    let rows = names.iter().filter_map(|name| setting(Scope::Broker, name));
+    match names.first().and_then(|first| layers.text(first)) {
+        Some(_) => rows.flat_map(|row| origins(layers, row)).collect(),
+        None => Vec::new(),
+    }
+}
+
+fn origins(layers: &Layers, row: &'static Setting) -> impl Iterator<Item = Synonym> {
+    let texts = [
+        (layers.node.get(row.name).map(String::as_str), Source::DynamicBroker),
+        (layers.cluster.get(row.name).map(String::as_str), Source::DynamicDefaultBroker),
+        (layers.file.get(row.name), Source::StaticBroker),
+        (row.default.value(), Source::Default),
+    ];
+    texts.into_iter().filter_map(|(text, source)| {
+        let text = text.filter(|text| parse(row, text).is_ok())?;
+        let value = Some(text.trim().to_owned()).filter(|_| !row.is_sensitive());
+        Some(Synonym { name: row.name.to_owned(), value, source })
+    })
+}
+
+fn described(
+    row: &'static Setting,
+    value: Option<String>,
+    synonyms: Vec<Synonym>,
+    read_only: bool,
+) -> ConfigRow {
+    ConfigRow {
+        name: row.name.to_owned(),
+        value: value.filter(|_| !row.is_sensitive()),
+        read_only,
+        source: synonyms.first().map_or(Source::Default, |first| first.source),
+        is_sensitive: row.is_sensitive(),
+        synonyms,
+        kind: row.kind.code(),
+        documentation: Some(row.doc()),
+    }
+}
+
+fn unknown_row(key: &str) -> ConfigRow {
+    let is_password = |row: &Setting| row.is_sensitive() && key.ends_with(row.name);
+    let kind =
+        settings(Scope::Broker).iter().find(|row| is_password(row)).map_or(0, |_| Kind::Password.code());
+    ConfigRow {
+        name: key.to_owned(),
+        value: None,
+        read_only: true,
+        source: Source::StaticBroker,
+        is_sensitive: true,
+        synonyms: vec![Synonym { name: key.to_owned(), value: None, source: Source::StaticBroker }],
+        kind,
+        documentation: None,
+    }
+}
