@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use crate::BrokerConfig;
 use crate::layers::{Layers, Overrides};
-use crate::setting::{Kind, Scope, Setting, Update, setting, settings};
+use crate::setting::{Scope, Setting, Update, setting, settings};
 use crate::topic::inherited;
 use crate::value::parse;
 
@@ -86,7 +86,7 @@ pub fn describe_broker(broker: &BrokerConfig) -> Vec<ConfigRow> {
     let known = settings(Scope::Broker).iter().filter(|row| !row.internal);
     let unknown = layers.file.iter().map(|(key, _)| key).filter(|key| setting(Scope::Broker, key).is_none());
     let mut rows: Vec<ConfigRow> =
-        known.map(|row| broker_row(layers, row)).chain(unknown.map(unknown_row)).collect();
+        known.map(|row| broker_row(layers, row)).chain(unknown.map(|key| unknown_row(layers, key))).collect();
     rows.sort_by(|a, b| a.name.cmp(&b.name));
     rows
 }
@@ -196,18 +196,27 @@ fn described(
     }
 }
 
-fn unknown_row(key: &str) -> ConfigRow {
-    let is_password = |row: &Setting| row.is_sensitive() && key.ends_with(row.name);
-    let kind =
-        settings(Scope::Broker).iter().find(|row| is_password(row)).map_or(0, |_| Kind::Password.code());
+/// A key that is no row of the table. One for a single listener has the type of its base, and falls back to it.
+fn unknown_row(layers: &Layers, key: &str) -> ConfigRow {
+    let base = key.strip_prefix("listener.name.").and_then(base_of);
+    let is_sensitive = base.is_none_or(Setting::is_sensitive);
+    let value = layers.file.get(key).map(str::to_owned).filter(|_| !is_sensitive);
+    let own = Synonym { name: key.to_owned(), value: value.clone(), source: Source::StaticBroker };
+    let inherited = base.into_iter().flat_map(|row| origins(layers, row));
     ConfigRow {
         name: key.to_owned(),
-        value: None,
+        value,
         read_only: true,
         source: Source::StaticBroker,
-        is_sensitive: true,
-        synonyms: vec![Synonym { name: key.to_owned(), value: None, source: Source::StaticBroker }],
-        kind,
+        is_sensitive,
+        synonyms: std::iter::once(own).chain(inherited).collect(),
+        kind: base.map_or(0, |row| row.kind.code()),
         documentation: None,
     }
+}
+
+/// The longest setting that the key of a listener ends in.
+fn base_of(key: &str) -> Option<&'static Setting> {
+    let ends = |row: &&Setting| key.strip_suffix(row.name).is_some_and(|before| before.ends_with('.'));
+    settings(Scope::Broker).iter().filter(ends).max_by_key(|row| row.name.len())
 }
