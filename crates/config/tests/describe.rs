@@ -17,7 +17,8 @@ fn overrides(pairs: &[(&str, &str)]) -> Overrides {
 }
 
 fn broker() -> BrokerConfig {
-    let (config, _) = BrokerConfig::new(&Properties::parse(FILE).unwrap()).unwrap();
+    let (config, _) = BrokerConfig::new(&Properties::parse(FILE).expect("the fixture is a properties file"))
+        .expect("Apache Kafka started with it");
     // Formatting with the feature for eligible leader replicas writes this one into the metadata log.
     config.with_dynamic(&overrides(&[("min.insync.replicas", "1")]), &Overrides::new())
 }
