@@ -9,7 +9,7 @@ use crate::arguments::Arguments;
 use crate::wire::{CREATE_TOPICS, Fields, LIST_OFFSETS, ask, connect, i16_at, request};
 
 const PATIENCE: Duration = Duration::from_secs(120);
-const PAUSE: Duration = Duration::from_millis(2);
+const PAUSE: Duration = Duration::from_millis(10);
 const LATEST: i64 = -1;
 /// A partition of a ListOffsets answer of version 1: index, error, timestamp, offset.
 const PARTITION_BYTES: usize = 4 + 2 + 8 + 8;
