@@ -5,7 +5,8 @@ use rpds::RedBlackTreeMapSync;
 
 /// The feature that says which metadata records may be written.
 pub const METADATA_VERSION: &str = "metadata.version";
-const ELIGIBLE_LEADER_REPLICAS: &str = "eligible.leader.replicas.version";
+/// The feature that says whether partitions keep eligible leader replicas (KIP-966).
+pub const ELIGIBLE_LEADER_REPLICAS: &str = "eligible.leader.replicas.version";
 
 /// A level of `metadata.version`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -13,14 +13,16 @@ mod image;
 mod loader;
 mod security;
 mod snapshot;
+mod supported;
 mod topics;
 
 pub use cluster::Cluster;
 pub use configs::{ConfigResource, Configs, ResourceType};
 pub use delta::Delta;
 pub use error::ApplyError;
-pub use features::{Features, METADATA_VERSION, MetadataVersion};
+pub use features::{ELIGIBLE_LEADER_REPLICAS, Features, METADATA_VERSION, MetadataVersion};
 pub use image::{Image, ProducerIds};
 pub use loader::Loader;
 pub use security::{ClientQuotas, QuotaEntity, Security};
+pub use supported::{bootstrap_features, supported_features};
 pub use topics::{LeaderRecovery, Partition, Topic, Topics};

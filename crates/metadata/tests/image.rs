@@ -36,7 +36,7 @@ fn broker(broker_epoch: i64) -> MetadataRecord {
 fn loaded(records: &[MetadataRecord]) -> Loader {
     let mut loader = Loader::default();
     for record in records {
-        loader.apply(record).unwrap();
+        loader.apply(record).expect("the records fit each other");
     }
     loader
 }
