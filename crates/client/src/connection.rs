@@ -1,0 +1,264 @@
+//! One connection: requests go out in order, answers find their request by its correlation id.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use protocol::messages::{ApiVersionsRequest, ApiVersionsResponse, RequestHeader};
+use protocol::{
+    ApiKey, ErrorCode, Message, Part, Reader, Request, VersionRange, Writer, decode_response_header,
+    encode_request_header,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufWriter};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+
+use crate::ClientOptions;
+use crate::error::{ClientError, unsupported};
+
+/// Frames that may wait to be written before a caller waits.
+const QUEUE_FRAMES: usize = 64;
+/// Room that is made for an answer before its bytes arrive.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// A connection to one broker, shared by its clones. It ends when the last of them is dropped.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    shared: Arc<Shared>,
+    frames: mpsc::Sender<Vec<Part>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    address: String,
+    options: ClientOptions,
+    correlation_id: AtomicI32,
+    versions: Mutex<HashMap<ApiKey, VersionRange>>,
+    waiting: Mutex<Waiting>,
+}
+
+/// Who waits for an answer; `closed` once none will come any more.
+#[derive(Debug, Default)]
+struct Waiting {
+    closed: bool,
+    by_id: HashMap<i32, oneshot::Sender<Bytes>>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Connection {
+    /// Connects to `host:port` and asks for the versions that the broker speaks.
+    pub async fn open(address: &str, options: ClientOptions) -> Result<Connection, ClientError> {
+        let fail = |source| ClientError::Connect { address: address.to_owned(), source };
+        let stream = timeout(options.connect_timeout, TcpStream::connect(address))
+            .await
+            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+            .map_err(fail)?;
+        stream.set_nodelay(true).map_err(fail)?;
+        let connection = Connection::over(stream, address, options);
+        connection.negotiate().await?;
+        Ok(connection)
+    }
+
+    fn over(stream: TcpStream, address: &str, options: ClientOptions) -> Connection {
+        let (read, write) = stream.into_split();
+        let (frames, queue) = mpsc::channel(QUEUE_FRAMES);
+        let shared = Arc::new(Shared {
+            address: address.to_owned(),
+            options,
+            correlation_id: AtomicI32::new(0),
+            versions: Mutex::default(),
+            waiting: Mutex::default(),
+        });
+        tokio::spawn(write_frames(write, queue));
+        tokio::spawn(read_frames(read, shared.clone()));
+        Connection { shared, frames }
+    }
+
+    // An old broker answers an ApiVersions that is too new in version 0, and says there what it knows (KIP-511).
+    async fn negotiate(&self) -> Result<(), ClientError> {
+        let request = ApiVersionsRequest {
+            client_software_name: "yeoul".to_owned(),
+            client_software_version: env!("CARGO_PKG_VERSION").to_owned(),
+            ..ApiVersionsRequest::default()
+        };
+        let response = match self.ask(&request, 3).await {
+            Ok(response) if response.error_code != ErrorCode::UnsupportedVersion.code() => response,
+            Ok(_) | Err(ClientError::Decode(_)) => self.ask(&ApiVersionsRequest::default(), 0).await?,
+            Err(error) => return Err(error),
+        };
+        crate::error::check(response.error_code, None)?;
+        *locked(&self.shared.versions) = version_table(&response);
+        Ok(())
+    }
+
+    /// Whether answers can still arrive.
+    pub fn is_open(&self) -> bool {
+        !locked(&self.shared.waiting).closed
+    }
+
+    /// The version in which a request of this kind goes out, at most `max`.
+    pub fn version<R: Request>(&self, max: i16) -> Result<i16, ClientError> {
+        let versions = locked(&self.shared.versions);
+        let theirs = versions.get(&R::API_KEY).ok_or_else(|| unsupported(R::API_KEY))?;
+        let stable = R::MAX_VERSION - i16::from(R::API_KEY.is_latest_version_unstable());
+        let version = theirs.max.min(stable).min(max);
+        if version < theirs.min.max(R::MIN_VERSION) {
+            return Err(unsupported(R::API_KEY));
+        }
+        Ok(version)
+    }
+
+    /// Asks in the newest version that both sides speak.
+    pub async fn call<R: Request>(&self, request: &R) -> Result<R::Response, ClientError> {
+        self.call_up_to(request, R::MAX_VERSION).await
+    }
+
+    /// Asks in the newest version that both sides speak, at most `max`.
+    pub async fn call_up_to<R: Request>(&self, request: &R, max: i16) -> Result<R::Response, ClientError> {
+        self.call_within(request, max, self.shared.options.request_timeout).await
+    }
+
+    /// The same with a time limit of its own, for requests that the broker keeps on purpose.
+    pub async fn call_within<R: Request>(
+        &self,
+        request: &R,
+        max: i16,
+        after: Duration,
+    ) -> Result<R::Response, ClientError> {
+        self.ask_within(request, self.version::<R>(max)?, after).await
+    }
+
+    /// Sends a request that is never answered: Produce with acks=0.
+    pub async fn tell<R: Request>(&self, request: &R, max: i16) -> Result<(), ClientError> {
+        let frame = self.frame(request, self.version::<R>(max)?, self.next_id())?;
+        self.frames.send(frame).await.map_err(|_| self.lost())
+    }
+
+    async fn ask<R: Request>(&self, request: &R, version: i16) -> Result<R::Response, ClientError> {
+        self.ask_within(request, version, self.shared.options.request_timeout).await
+    }
+
+    async fn ask_within<R: Request>(
+        &self,
+        request: &R,
+        version: i16,
+        after: Duration,
+    ) -> Result<R::Response, ClientError> {
+        let id = self.next_id();
+        let frame = self.frame(request, version, id)?;
+        let answer = self.expect_answer(id)?;
+        let exchange = async {
+            self.frames.send(frame).await.map_err(|_| self.lost())?;
+            answer.await.map_err(|_| self.lost())
+        };
+        match timeout(after, exchange).await {
+            Ok(body) => read_answer::<R>(body?, version),
+            Err(_) => {
+                locked(&self.shared.waiting).by_id.remove(&id);
+                Err(ClientError::TimedOut { api: R::API_KEY.name(), after })
+            }
+        }
+    }
+
+    fn expect_answer(&self, id: i32) -> Result<oneshot::Receiver<Bytes>, ClientError> {
+        let mut waiting = locked(&self.shared.waiting);
+        if waiting.closed {
+            return Err(self.lost());
+        }
+        let (sender, receiver) = oneshot::channel();
+        waiting.by_id.insert(id, sender);
+        Ok(receiver)
+    }
+
+    fn frame<R: Request>(&self, request: &R, version: i16, id: i32) -> Result<Vec<Part>, ClientError> {
+        let header = RequestHeader {
+            request_api_key: R::API_KEY.0,
+            request_api_version: version,
+            correlation_id: id,
+            client_id: Some(self.shared.options.client_id.clone()),
+        };
+        let mut writer = Writer::new();
+        encode_request_header(&header, &mut writer)?;
+        request.encode(&mut writer, version)?;
+        Ok(writer.finish_frame()?)
+    }
+
+    fn next_id(&self) -> i32 {
+        self.shared.correlation_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn lost(&self) -> ClientError {
+        ClientError::Disconnected(self.shared.address.clone())
+    }
+}
+
+fn version_table(response: &ApiVersionsResponse) -> HashMap<ApiKey, VersionRange> {
+    let ranges = response.api_keys.iter();
+    ranges
+        .map(|api| (ApiKey(api.api_key), VersionRange { min: api.min_version, max: api.max_version }))
+        .collect()
+}
+
+fn read_answer<R: Request>(frame: Bytes, version: i16) -> Result<R::Response, ClientError> {
+    let mut reader = Reader::new(frame);
+    decode_response_header(&mut reader, R::API_KEY, version)?;
+    Ok(R::Response::decode(&mut reader, version)?)
+}
+
+async fn write_frames(stream: OwnedWriteHalf, mut queue: mpsc::Receiver<Vec<Part>>) {
+    let mut stream = BufWriter::with_capacity(CHUNK_BYTES, stream);
+    while let Some(frame) = queue.recv().await {
+        let written = write_frame(&mut stream, &frame).await;
+        let flushed = if queue.is_empty() { stream.flush().await } else { Ok(()) };
+        if written.and(flushed).is_err() {
+            return;
+        }
+    }
+}
+
+async fn write_frame(stream: &mut BufWriter<OwnedWriteHalf>, frame: &[Part]) -> io::Result<()> {
+    for part in frame {
+        // A client has no records outside of its memory.
+        if let Part::Bytes(bytes) = part {
+            stream.write_all(bytes).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn read_frames(mut stream: OwnedReadHalf, shared: Arc<Shared>) {
+    while let Ok(frame) = read_frame(&mut stream, shared.options.response_bytes_max).await {
+        let Some(id) = frame.first_chunk().map(|id| i32::from_be_bytes(*id)) else { break };
+        // Nobody waits any more for an answer that came too late.
+        if let Some(sender) = locked(&shared.waiting).by_id.remove(&id) {
+            let _ = sender.send(frame);
+        }
+    }
+    let mut waiting = locked(&shared.waiting);
+    waiting.closed = true;
+    waiting.by_id.clear();
+}
+
+/// A frame without its length. Memory grows with the bytes that arrive, not with what the length says.
+async fn read_frame(stream: &mut OwnedReadHalf, bytes_max: usize) -> io::Result<Bytes> {
+    let len = usize::try_from(stream.read_i32().await?).map_err(|_| io::ErrorKind::InvalidData)?;
+    if len > bytes_max {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    let mut frame = BytesMut::with_capacity(len.min(CHUNK_BYTES));
+    while frame.len() < len {
+        let mut rest = stream.take((len - frame.len()) as u64);
+        if rest.read_buf(&mut frame).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    Ok(frame.freeze())
+}

@@ -1,0 +1,92 @@
+//! Which partition a record goes to, as Kafka's own producer decides it.
+
+/// Kafka's variant of the hash MurmurHash2, 32 bits, as its default partitioner uses it for keys.
+pub fn murmur2(data: &[u8]) -> i32 {
+    const SEED: u32 = 0x9747_b28c;
+    const M: u32 = 0x5bd1_e995;
+    let mut hash = SEED ^ data.len() as u32;
+    let (words, tail) = data.as_chunks::<4>();
+    for word in words {
+        let mut k = u32::from_le_bytes(*word).wrapping_mul(M);
+        k = (k ^ (k >> 24)).wrapping_mul(M);
+        hash = hash.wrapping_mul(M) ^ k;
+    }
+    if !tail.is_empty() {
+        let rest = tail.iter().rev().fold(0, |rest, byte| (rest << 8) | u32::from(*byte));
+        hash = (hash ^ rest).wrapping_mul(M);
+    }
+    hash = (hash ^ (hash >> 13)).wrapping_mul(M);
+    (hash ^ (hash >> 15)) as i32
+}
+
+/// The partition of a key among `partitions`, which is at least 1.
+pub fn partition_for_key(key: &[u8], partitions: i32) -> i32 {
+    (murmur2(key) & i32::MAX) % partitions.max(1)
+}
+
+/// The partition for records without a key: the same one until a batch is full, then the next (KIP-480).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sticky {
+    turn: u32,
+}
+
+impl Sticky {
+    /// Starts at any number.
+    pub fn starting_at(turn: u32) -> Sticky {
+        Sticky { turn }
+    }
+
+    /// The partition of now.
+    pub fn partition(&self, partitions: i32) -> i32 {
+        (self.turn % partitions.max(1) as u32) as i32
+    }
+
+    /// Goes on to the next one.
+    pub fn advance(&mut self) {
+        self.turn = self.turn.wrapping_add(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_hashes_as_in_apache_kafka() {
+        // From org.apache.kafka.common.utils.Utils.murmur2 of kafka-clients 4.3.1.
+        for (key, hash) in [
+            ("", 275_646_681),
+            ("a", -1_563_381_124),
+            ("ab", 316_155_434),
+            ("abc", 479_470_107),
+            ("abcd", -1_323_649_548),
+            ("21", -973_932_308),
+            ("foobar", -790_332_482),
+            ("a-little-bit-long-string", -985_981_536),
+            ("a-little-bit-longer-string", -1_486_304_829),
+            ("lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58_897_971),
+            ("UA", -624_396_550),
+            ("B6", -1_613_069_864),
+            ("한울", 1_738_249_730),
+        ] {
+            assert_eq!(murmur2(key.as_bytes()), hash, "{key}");
+        }
+    }
+
+    #[test]
+    fn a_negative_hash_loses_its_sign_bit() {
+        assert_eq!(partition_for_key(b"UA", 6), 4);
+        assert_eq!(partition_for_key(b"B6", 6), 0);
+        assert_eq!(partition_for_key(b"abcd", 6), 2);
+        assert_eq!(partition_for_key(b"abcd", 1), 0);
+    }
+
+    #[test]
+    fn records_without_a_key_stay_until_the_batch_is_full() {
+        let mut sticky = Sticky::starting_at(u32::MAX);
+        let first = sticky.partition(3);
+        assert_eq!(sticky.partition(3), first);
+        sticky.advance();
+        assert_eq!(sticky.partition(3), 0);
+    }
+}
