@@ -187,6 +187,14 @@ impl Machine {
         Ok(())
     }
 
+    /// Does something to a file unless its process was killed meanwhile.
+    pub(super) fn while_running(&self, boot: u64, change: impl FnOnce()) -> io::Result<()> {
+        let _world = self.world.lock();
+        self.check_power(boot)?;
+        change();
+        Ok(())
+    }
+
     pub(super) fn count_read(&self, bytes: usize) {
         self.read_bytes.fetch_add(bytes as u64, Ordering::SeqCst);
     }
@@ -203,12 +211,19 @@ impl Machine {
 #[derive(Clone, Default)]
 pub struct SimDisk {
     machine: Arc<Machine>,
+    /// The life of the process that this handle belongs to; none for whoever looks on from outside.
+    process: Option<u64>,
 }
 
 impl SimDisk {
     /// An empty disk.
     pub fn new() -> SimDisk {
         SimDisk::default()
+    }
+
+    /// The same disk as a process sees it that starts now: once that is killed, or the power lost, nothing it does has an effect.
+    pub fn process(&self) -> SimDisk {
+        SimDisk { machine: self.machine.clone(), process: Some(self.boot()) }
     }
 
     /// Changes so far: writes, flushes, and changes of names.
@@ -270,21 +285,26 @@ impl SimDisk {
     }
 
     fn boot(&self) -> u64 {
-        self.machine.boot.load(Ordering::SeqCst)
+        self.process.unwrap_or_else(|| self.machine.boot.load(Ordering::SeqCst))
     }
 
     /// Changes names, if the power is on.
     fn change<T>(&self, change: impl FnOnce(&mut World) -> io::Result<T>) -> io::Result<T> {
         self.machine.start_change(self.boot())?;
-        change(&mut self.machine.world.lock())
+        let mut world = self.machine.world.lock();
+        // It may have been killed meanwhile.
+        self.machine.check_power(self.boot())?;
+        change(&mut world)
     }
 }
 
 impl Disk for SimDisk {
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>> {
         let boot = self.boot();
+        let mut world = self.machine.world.lock();
         self.machine.check_power(boot)?;
-        let inode = self.machine.world.lock().file(path, mode)?;
+        let inode = world.file(path, mode)?;
+        drop(world);
         Ok(Arc::new(SimFile { machine: self.machine.clone(), path: path.to_owned(), inode, mode, boot }))
     }
 

@@ -141,8 +141,7 @@ impl File for SimFile {
         self.check_writable()?;
         self.machine.start_change(self.boot)?;
         self.machine.check_write(&self.path, len.saturating_sub(self.inode.len()))?;
-        self.inode.change(Change::Len(len));
-        Ok(())
+        self.machine.while_running(self.boot, || self.inode.change(Change::Len(len)))
     }
 
     fn read_at(&self, buf: &mut [u8], at: u64) -> io::Result<usize> {
@@ -165,15 +164,13 @@ impl File for SimFile {
             return Err(cut.into());
         }
         self.machine.check_write(&self.path, growth)?;
-        self.write(buf, at);
-        Ok(())
+        self.machine.while_running(self.boot, || self.write(buf, at))
     }
 
     fn sync_data(&self) -> io::Result<()> {
         self.machine.start_change(self.boot)?;
         self.machine.check_write(&self.path, 0)?;
-        self.inode.flush();
-        Ok(())
+        self.machine.while_running(self.boot, || self.inode.flush())
     }
 
     fn allocate(&self, _at: u64, _len: u64) -> io::Result<()> {

@@ -1,0 +1,169 @@
+//! What can go wrong.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use protocol::ErrorCode;
+use protocol::records::{BatchError, InvalidRecords, RecordError};
+use thiserror::Error;
+
+use crate::files::FileError;
+use crate::producers::ProducerError;
+use crate::segment::SegmentError;
+
+/// The log directory could not be read or written. Clones are cheap: many may wait for the same write.
+#[derive(Clone, Debug, Error)]
+pub enum StorageError {
+    /// The disk failed.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the disk says.
+        source: Arc<io::Error>,
+    },
+    /// One of the small files cannot be read or written.
+    #[error(transparent)]
+    File(Arc<FileError>),
+    /// A segment cannot be read or written.
+    #[error(transparent)]
+    Segment(Arc<SegmentError>),
+    /// Another process uses the log directory.
+    #[error("{} is locked: another broker uses this log directory", .0.display())]
+    Locked(PathBuf),
+    /// The directory of a partition belongs to another topic of the same name, which must be deleted first.
+    #[error("the directory of {0} belongs to a topic with another id")]
+    OtherTopic(String),
+    /// The log was deleted, or its log directory closed.
+    #[error("the log is closed")]
+    Closed,
+    /// Appends are refused since the disk failed, until it works again.
+    #[error("the log directory is failing: {0}")]
+    Failing(Arc<str>),
+}
+
+impl StorageError {
+    /// An error of the disk at a path.
+    pub(crate) fn io(path: &Path, source: io::Error) -> StorageError {
+        StorageError::Io { path: path.to_owned(), source: Arc::new(source) }
+    }
+
+    /// What to answer.
+    pub fn code(&self) -> ErrorCode {
+        ErrorCode::KafkaStorageError
+    }
+}
+
+impl From<FileError> for StorageError {
+    fn from(error: FileError) -> StorageError {
+        StorageError::File(Arc::new(error))
+    }
+}
+
+impl From<SegmentError> for StorageError {
+    fn from(error: SegmentError) -> StorageError {
+        StorageError::Segment(Arc::new(error))
+    }
+}
+
+/// Records were not appended; nothing of them was.
+#[derive(Clone, Debug, Error)]
+pub enum AppendError {
+    /// The records are not what the topic takes. Says the error code, a message, and which records are at fault.
+    #[error("{}", .0.message)]
+    Invalid(InvalidRecords),
+    /// A batch is larger than `max.message.bytes` allows.
+    #[error("a batch has {size} bytes, {size_max} are allowed")]
+    MessageTooLarge {
+        /// Its size in bytes.
+        size: usize,
+        /// The most that is allowed.
+        size_max: usize,
+    },
+    /// The records are larger than a segment may be.
+    #[error("the records have {size} bytes, a segment {size_max}")]
+    RecordListTooLarge {
+        /// Their size in bytes.
+        size: usize,
+        /// `segment.bytes`.
+        size_max: usize,
+    },
+    /// The producer's epoch or sequence is not the one that comes next.
+    #[error(transparent)]
+    Producer(#[from] ProducerError),
+    /// The journal has as much to write as it may. Wait with [`Journal::when_ready`](crate::Journal::when_ready) and try again.
+    #[error("the journal is busy")]
+    Busy,
+    /// The disk failed, or the log is gone.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+impl AppendError {
+    /// What to answer. For [`Busy`](AppendError::Busy), in case that waiting took too long, that the request timed out.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            AppendError::Invalid(invalid) => invalid.error,
+            AppendError::MessageTooLarge { .. } => ErrorCode::MessageTooLarge,
+            AppendError::RecordListTooLarge { .. } => ErrorCode::RecordListTooLarge,
+            AppendError::Producer(error) => error.code(),
+            AppendError::Busy => ErrorCode::RequestTimedOut,
+            AppendError::Storage(error) => error.code(),
+        }
+    }
+
+    /// The records at fault, if some are and not the batch as a whole.
+    pub fn record_errors(&self) -> &[RecordError] {
+        match self {
+            AppendError::Invalid(invalid) => &invalid.record_errors,
+            _ => &[],
+        }
+    }
+}
+
+impl From<InvalidRecords> for AppendError {
+    fn from(invalid: InvalidRecords) -> AppendError {
+        AppendError::Invalid(invalid)
+    }
+}
+
+impl From<BatchError> for AppendError {
+    fn from(error: BatchError) -> AppendError {
+        AppendError::Invalid(error.into())
+    }
+}
+
+/// Records could not be read.
+#[derive(Clone, Debug, Error)]
+pub enum ReadError {
+    /// The offset lies before the log's start or behind its end.
+    #[error("offset {offset} is not within {log_start_offset}..={log_end_offset}")]
+    OffsetOutOfRange {
+        /// What was asked for.
+        offset: i64,
+        /// Where the log starts.
+        log_start_offset: i64,
+        /// Where it ends, exclusive.
+        log_end_offset: i64,
+    },
+    /// The disk failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+impl ReadError {
+    /// What to answer.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            ReadError::OffsetOutOfRange { .. } => ErrorCode::OffsetOutOfRange,
+            ReadError::Storage(error) => error.code(),
+        }
+    }
+}
+
+impl From<SegmentError> for ReadError {
+    fn from(error: SegmentError) -> ReadError {
+        ReadError::Storage(error.into())
+    }
+}

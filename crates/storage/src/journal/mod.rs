@@ -1,0 +1,275 @@
+//! The journal of a log directory: one file through which every append of every partition becomes durable.
+//!
+//! One thread takes what has gathered since its last write, of all logs, and writes it with one direct and synchronous write: a
+//! [frame]. Frames follow each other in a [ring] whose space is used again once the segments hold what they hold. The ring starts
+//! small and grows by zeroed steps, for writing into blocks that were written before is what makes these writes cheap.
+//!
+//! What is in the ring after a crash is [read back](scan) in order; the first frame that is not whole ends it.
+
+mod entry;
+mod file;
+mod frame;
+mod queue;
+mod ring;
+mod scan;
+mod waiters;
+mod writer;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use host::{Disk, File, Random};
+use parking_lot::{Condvar, Mutex};
+
+pub(crate) use entry::{Entry, EntryKind, Owner, ReadEntry};
+pub(crate) use file::NAME;
+pub(crate) use scan::Recovered;
+
+use crate::StorageError;
+use queue::Queue;
+use ring::Ring;
+use waiters::Waiters;
+
+/// A place in the journal: the number of an append, counted from 1 over all logs of a log directory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Lsn(pub u64);
+
+/// How large the journal and what waits for it may get.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct JournalLimits {
+    /// Size of the ring at first, in bytes.
+    pub(crate) ring_bytes_min: u64,
+    /// The most that it may grow to.
+    pub(crate) ring_bytes_max: u64,
+    /// From how many queued bytes on clients are told to wait.
+    pub(crate) queue_bytes_max: usize,
+}
+
+/// The journal of a log directory.
+pub struct Journal {
+    file: Arc<dyn File>,
+    path: std::path::PathBuf,
+    limits: JournalLimits,
+    queue: Mutex<Queue>,
+    /// Signals the writer that the queue has something.
+    arrived: Condvar,
+    ring: Mutex<RingState>,
+    /// Signals the writer that the ring has room, or never will.
+    room: Condvar,
+    waiters: Waiters,
+    /// Called when the ring fills up.
+    pressure: Box<dyn Fn() + Send + Sync>,
+}
+
+struct RingState {
+    ring: Ring,
+    superblock: file::Superblock,
+    /// Why the ring gets no room.
+    stuck: Option<StorageError>,
+    closing: bool,
+}
+
+/// What a new or recovered journal needs.
+pub(crate) struct JournalParts {
+    /// Its file.
+    file: Arc<dyn File>,
+    path: std::path::PathBuf,
+    superblock: file::Superblock,
+    ring: Ring,
+    durable: Lsn,
+}
+
+impl JournalParts {
+    /// An empty journal in a new file, whose name is not flushed.
+    pub(crate) fn format(
+        disk: &dyn Disk,
+        dir: &Path,
+        random: &dyn Random,
+        limits: &JournalLimits,
+    ) -> Result<JournalParts, StorageError> {
+        let path = dir.join(NAME);
+        let formatted = file::format(disk, &path, random, limits.ring_bytes_min);
+        let (file, superblock) = formatted.map_err(|source| StorageError::io(&path, source))?;
+        let ring = Ring::empty(limits.ring_bytes_min, superblock.tail_position, superblock.tail_sequence);
+        Ok(JournalParts { file, path, superblock, ring, durable: Lsn(superblock.tail_lsn - 1) })
+    }
+
+    /// What a crash left, if the file is there and was formatted; the journal goes on where it ends.
+    pub(crate) fn recover(
+        disk: &dyn Disk,
+        dir: &Path,
+    ) -> Result<Option<(JournalParts, Recovered)>, StorageError> {
+        let path = dir.join(NAME);
+        let recovered = scan::recover(disk, &path).map_err(|source| StorageError::io(&path, source))?;
+        let Some((file, superblock, recovered)) = recovered else { return Ok(None) };
+        let ring = Ring::with(recovered.ring_bytes, &superblock, recovered.marks.clone());
+        let superblock = file::Superblock { session: recovered.next_session, ..superblock };
+        let durable = Lsn(recovered.marks.last().map_or(superblock.tail_lsn - 1, |mark| mark.last_lsn));
+        Ok(Some((JournalParts { file, path, superblock, ring, durable }, recovered)))
+    }
+}
+
+impl Journal {
+    /// A journal whose [`run`](Journal::run) is yet to be called. `pressure` is called when the ring is half full or more.
+    pub(crate) fn new(
+        parts: JournalParts,
+        limits: JournalLimits,
+        pressure: Box<dyn Fn() + Send + Sync>,
+    ) -> Journal {
+        let JournalParts { file, path, superblock, ring, durable } = parts;
+        let ring = RingState { ring, superblock, stuck: None, closing: false };
+        Journal {
+            file,
+            path,
+            limits,
+            queue: Mutex::new(Queue::starting_after(durable)),
+            arrived: Condvar::new(),
+            ring: Mutex::new(ring),
+            room: Condvar::new(),
+            waiters: Waiters::starting_at(durable),
+            pressure,
+        }
+    }
+
+    /// Calls back once all up to this place is on disk, at once if it is; with an error if it will not be. The callback is called
+    /// by the thread that writes the journal and must not block.
+    pub fn when_durable(&self, lsn: Lsn, callback: Box<dyn FnOnce(Result<(), StorageError>) + Send>) {
+        self.waiters.add(lsn, callback);
+    }
+
+    /// Up to where all is on disk, inclusive.
+    pub fn durable(&self) -> Lsn {
+        self.waiters.durable()
+    }
+
+    /// Blocks until all up to this place is on disk.
+    pub fn wait_durable(&self, lsn: Lsn) -> Result<(), StorageError> {
+        let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+        self.when_durable(
+            lsn,
+            Box::new(move |result| {
+                let _ = sender.send(result);
+            }),
+        );
+        receiver.recv().unwrap_or(Err(StorageError::Closed))
+    }
+
+    /// Whether clients are to wait before they append.
+    pub fn is_busy(&self) -> bool {
+        self.queue.lock().bytes >= self.limits.queue_bytes_max
+    }
+
+    /// Calls back once the journal is not busy any more, at once if it is not. The callback must not block.
+    pub fn when_ready(&self, callback: Box<dyn FnOnce() + Send>) {
+        let mut queue = self.queue.lock();
+        if queue.bytes < self.limits.queue_bytes_max || queue.refusal.is_some() || queue.closing {
+            drop(queue);
+            callback();
+        } else {
+            queue.ready.push(callback);
+        }
+    }
+
+    /// The most bytes that an append may have.
+    pub(crate) fn entry_bytes_max(&self) -> usize {
+        // Frames may leave a gap at the ring's end.
+        (self.limits.ring_bytes_max as usize).saturating_sub(2 * frame::FRAME_BYTES_MAX)
+    }
+
+    /// Queues an entry. Entries of one log must come in the order of their offsets.
+    pub(crate) fn submit(&self, entry: Entry) -> Result<Lsn, StorageError> {
+        let mut queue = self.queue.lock();
+        let lsn = queue.push(entry)?;
+        drop(queue);
+        self.arrived.notify_one();
+        Ok(lsn)
+    }
+
+    /// The last place that was given out.
+    pub(crate) fn submitted(&self) -> Lsn {
+        self.queue.lock().last_lsn()
+    }
+
+    /// Bytes of the ring that are in use, and its size.
+    pub(crate) fn ring_usage(&self) -> (u64, u64) {
+        let state = self.ring.lock();
+        (state.ring.used_bytes(), state.ring.capacity())
+    }
+
+    /// Lets the ring's space be used again up to this place, inclusive: the segments hold all of it, durably.
+    pub(crate) fn release(&self, up_to: Lsn) -> Result<(), StorageError> {
+        let mut state = self.ring.lock();
+        let Some(superblock) = state.ring.superblock_after(up_to, &state.superblock) else { return Ok(()) };
+        // Frames may be written meanwhile, for they only need what is free already.
+        drop(state);
+        self.store_superblock(&superblock)?;
+        state = self.ring.lock();
+        state.ring.release(up_to);
+        state.superblock = superblock;
+        state.stuck = None;
+        drop(state);
+        self.room.notify_all();
+        Ok(())
+    }
+
+    fn store_superblock(&self, superblock: &file::Superblock) -> Result<(), StorageError> {
+        superblock.store(&*self.file).map_err(|source| StorageError::io(&self.path, source))
+    }
+
+    /// Makes the ring larger by a zeroed step if it may be, and says whether it did.
+    pub(crate) fn grow(&self) -> Result<bool, StorageError> {
+        let capacity = self.ring.lock().ring.capacity();
+        let target = (capacity * 2).min(capacity + file::GROWTH_BYTES_MAX).min(self.limits.ring_bytes_max);
+        if target <= capacity {
+            return Ok(false);
+        }
+        let zeroed = file::zero(&*self.file, capacity, target);
+        zeroed.map_err(|source| StorageError::io(&self.path, source))?;
+        self.ring.lock().ring.grow(target);
+        self.room.notify_all();
+        Ok(true)
+    }
+
+    /// Says that the ring gets no room for now, because the segments cannot be written. What waits for room fails.
+    pub(crate) fn give_up_waiting(&self, error: StorageError) {
+        self.ring.lock().stuck = Some(error);
+        self.room.notify_all();
+    }
+
+    /// Whether entries are refused since a failure.
+    pub(crate) fn failure(&self) -> Option<StorageError> {
+        self.queue.lock().refusal.clone()
+    }
+
+    /// Takes entries again after a failure. All that is durable must have been [released](Journal::release), and every log gone
+    /// back to its durable end. The frames from before are void.
+    pub(crate) fn resume(&self, random: &dyn Random) -> Result<(), StorageError> {
+        let mut state = self.ring.lock();
+        let submitted = self.submitted();
+        let superblock = state.superblock.successor(random.next_u64(), submitted);
+        self.store_superblock(&superblock)?;
+        state.ring = Ring::empty(state.ring.capacity(), superblock.tail_position, superblock.tail_sequence);
+        state.superblock = superblock;
+        state.stuck = None;
+        drop(state);
+        self.waiters.resume_after(submitted);
+        self.queue.lock().resume();
+        Ok(())
+    }
+
+    /// Lets the writer end: at once, or when it has written all that is queued.
+    pub(crate) fn stop(&self, drain: bool) {
+        self.queue.lock().close(drain);
+        self.arrived.notify_all();
+        if !drain {
+            self.ring.lock().closing = true;
+            self.room.notify_all();
+        }
+    }
+}
+
+impl std::fmt::Debug for Journal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Journal({}, durable up to {})", self.path.display(), self.durable().0)
+    }
+}

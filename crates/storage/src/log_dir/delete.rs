@@ -1,0 +1,94 @@
+//! Deleting logs.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::LogDir;
+use crate::journal::{Entry, EntryKind, Lsn};
+use crate::log::Log;
+use crate::{StorageError, TopicPartition};
+
+/// The longest name of a directory, in bytes.
+const NAME_BYTES_MAX: usize = 255;
+const SUFFIX: &str = "-delete";
+
+impl LogDir {
+    /// Deletes a log, and says whether it was there. It is gone when this returns, and no crash brings it back; its directory gets
+    /// another name, and is removed later. Waits for the disk.
+    pub fn delete_log(&self, partition: &TopicPartition) -> Result<bool, StorageError> {
+        Ok(self.delete_logs(std::slice::from_ref(partition))? == 1)
+    }
+
+    /// Deletes several logs with one wait for the disk, and says how many were there.
+    pub fn delete_logs(&self, partitions: &[TopicPartition]) -> Result<usize, StorageError> {
+        let doomed: Vec<Arc<Log>> = partitions.iter().filter_map(|partition| self.log(partition)).collect();
+        let mut last = Lsn(0);
+        for log in &doomed {
+            log.close();
+            last = last.max(self.context.journal.submit(deletion(log))?);
+        }
+        self.context.journal.wait_durable(last)?;
+        for log in &doomed {
+            self.context.logs.write().remove(&log.id().topic_partition());
+            log.delete(|| self.set_aside(log.dir()))?;
+        }
+        Ok(doomed.len())
+    }
+
+    /// Renames a directory and has it removed.
+    pub(super) fn set_aside(&self, dir: &Path) -> Result<(), StorageError> {
+        let mut bits = [0; 16];
+        self.context.host.random.fill(&mut bits);
+        let target = deleted_name(dir, &bits);
+        let renamed = self.context.host.disk.rename(dir, &target);
+        renamed.map_err(|source| StorageError::io(dir, source))?;
+        self.context.work.add_removal(target);
+        Ok(())
+    }
+}
+
+fn deletion(log: &Arc<Log>) -> Entry {
+    Entry {
+        kind: EntryKind::Delete,
+        owner: log.clone(),
+        offset: 0,
+        end_offset: i64::MIN,
+        leader_epoch: -1,
+        records: Bytes::new(),
+    }
+}
+
+/// `TOPIC-P.<32 hexadecimal digits>-delete`, the topic cut so that the name is not too long.
+fn deleted_name(dir: &Path, bits: &[u8; 16]) -> PathBuf {
+    let name = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let tail = format!(".{:032x}{SUFFIX}", u128::from_be_bytes(*bits));
+    let (topic, partition) = name.rsplit_once('-').unwrap_or((&name, "0"));
+    // Names of topics are ASCII.
+    let room = NAME_BYTES_MAX - tail.len() - partition.len() - 1;
+    dir.with_file_name(format!("{}-{partition}{tail}", &topic[..topic.len().min(room)]))
+}
+
+/// Whether a directory is that of a deleted log.
+pub(super) fn is_deleted(name: &str) -> bool {
+    name.ends_with(SUFFIX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_deleted_log_fits_a_directory() {
+        let name = |topic: &str| {
+            let dir = Path::new("/data").join(format!("{topic}-11"));
+            deleted_name(&dir, &[0xab; 16]).file_name().unwrap().to_str().unwrap().to_owned()
+        };
+        assert_eq!(name("a-b"), "a-b-11.abababababababababababababababab-delete");
+        assert!(is_deleted(&name("a-b")));
+        let long = name(&"x".repeat(249));
+        assert_eq!(long.len(), 255);
+        assert!(long.contains("x-11."));
+    }
+}
