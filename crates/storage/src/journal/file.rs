@@ -36,7 +36,7 @@ pub(super) struct Superblock {
     pub(super) tail_sequence: u64,
     /// Number of its first entry.
     pub(super) tail_lsn: u64,
-    /// The life of the broker that wrote this: no live frame is from an earlier one than the live frame before it, or this.
+    /// Which life of the broker wrote the frame before that one. No frame is from an earlier life than the one before it.
     pub(super) session: u64,
 }
 

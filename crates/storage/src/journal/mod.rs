@@ -64,6 +64,8 @@ pub struct Journal {
 struct RingState {
     ring: Ring,
     superblock: file::Superblock,
+    /// This life of the broker.
+    session: u64,
     /// Why the ring gets no room.
     stuck: Option<StorageError>,
     closing: bool,
@@ -76,6 +78,7 @@ pub(crate) struct JournalParts {
     path: std::path::PathBuf,
     superblock: file::Superblock,
     ring: Ring,
+    session: u64,
     durable: Lsn,
 }
 
@@ -91,7 +94,8 @@ impl JournalParts {
         let formatted = file::format(disk, &path, random, limits.ring_bytes_min);
         let (file, superblock) = formatted.map_err(|source| StorageError::io(&path, source))?;
         let ring = Ring::empty(limits.ring_bytes_min, superblock.tail_position, superblock.tail_sequence);
-        Ok(JournalParts { file, path, superblock, ring, durable: Lsn(superblock.tail_lsn - 1) })
+        let (session, durable) = (superblock.session, Lsn(superblock.tail_lsn - 1));
+        Ok(JournalParts { file, path, superblock, ring, session, durable })
     }
 
     /// What a crash left, if the file is there and was formatted; the journal goes on where it ends.
@@ -103,9 +107,9 @@ impl JournalParts {
         let recovered = scan::recover(disk, &path).map_err(|source| StorageError::io(&path, source))?;
         let Some((file, superblock, recovered)) = recovered else { return Ok(None) };
         let ring = Ring::with(recovered.ring_bytes, &superblock, recovered.marks.clone());
-        let superblock = file::Superblock { session: recovered.next_session, ..superblock };
         let durable = Lsn(recovered.marks.last().map_or(superblock.tail_lsn - 1, |mark| mark.last_lsn));
-        Ok(Some((JournalParts { file, path, superblock, ring, durable }, recovered)))
+        let session = recovered.next_session;
+        Ok(Some((JournalParts { file, path, superblock, ring, session, durable }, recovered)))
     }
 }
 
@@ -116,8 +120,8 @@ impl Journal {
         limits: JournalLimits,
         pressure: Box<dyn Fn() + Send + Sync>,
     ) -> Journal {
-        let JournalParts { file, path, superblock, ring, durable } = parts;
-        let ring = RingState { ring, superblock, stuck: None, closing: false };
+        let JournalParts { file, path, superblock, ring, session, durable } = parts;
+        let ring = RingState { ring, superblock, session, stuck: None, closing: false };
         Journal {
             file,
             path,
@@ -250,6 +254,7 @@ impl Journal {
         self.store_superblock(&superblock)?;
         state.ring = Ring::empty(state.ring.capacity(), superblock.tail_position, superblock.tail_sequence);
         state.superblock = superblock;
+        state.session = superblock.session;
         state.stuck = None;
         drop(state);
         self.waiters.resume_after(submitted);

@@ -13,6 +13,8 @@ pub(super) struct FrameMark {
     pub(super) sequence: u64,
     /// Number of its last entry, whether or not that ends here.
     pub(super) last_lsn: u64,
+    /// Which life of the broker wrote it.
+    pub(super) session: u64,
 }
 
 /// The space of the ring. All positions are in the file.
@@ -98,7 +100,7 @@ impl Ring {
             tail_position: next.map_or(last.position + last.bytes, |mark| mark.position),
             tail_sequence: last.sequence + 1,
             tail_lsn: last.last_lsn + 1,
-            session: current.session,
+            session: last.session,
         })
     }
 
@@ -119,7 +121,7 @@ mod tests {
     fn push(ring: &mut Ring, bytes: u64) -> Option<u64> {
         let position = ring.place(bytes)?;
         let sequence = ring.next_sequence();
-        ring.push(FrameMark { position, bytes, sequence, last_lsn: sequence });
+        ring.push(FrameMark { position, bytes, sequence, last_lsn: sequence, session: 1 });
         Some(position - RING_START)
     }
 

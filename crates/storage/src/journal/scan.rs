@@ -136,7 +136,13 @@ impl<'a> Walk<'a> {
 
     fn take(&mut self, position: u64, header: FrameHeader, payload: Bytes) {
         let (bytes, sequence) = (header.frame_bytes() as u64, header.sequence);
-        self.part_marks.push(FrameMark { position, bytes, sequence, last_lsn: header.last_lsn });
+        self.part_marks.push(FrameMark {
+            position,
+            bytes,
+            sequence,
+            last_lsn: header.last_lsn,
+            session: header.session,
+        });
         self.position = position + bytes;
         self.sequence += 1;
         self.session = header.session;

@@ -92,7 +92,13 @@ impl Journal {
         let position = self.reserve(bytes, &mut header)?;
         let written = self.file.write_all_at(frame.finish(header), position);
         written.map_err(|source| StorageError::io(&self.path, source))?;
-        let mark = FrameMark { position, bytes, sequence: header.sequence, last_lsn: header.last_lsn };
+        let mark = FrameMark {
+            position,
+            bytes,
+            sequence: header.sequence,
+            last_lsn: header.last_lsn,
+            session: header.session,
+        };
         self.note_frame(mark);
         Ok(())
     }
@@ -106,7 +112,7 @@ impl Journal {
             }
             if let Some(position) = state.ring.place(bytes) {
                 header.journal_id = state.superblock.journal_id;
-                header.session = state.superblock.session;
+                header.session = state.session;
                 header.sequence = state.ring.next_sequence();
                 return Ok(position);
             }

@@ -61,8 +61,6 @@ pub(crate) struct LogFiles {
     pub(crate) log_start: i64,
     /// The broker stopped in order.
     pub(crate) clean: bool,
-    /// `partition.metadata` is on disk.
-    pub(crate) has_metadata: bool,
     pub(crate) replay: Replay,
 }
 
@@ -130,7 +128,9 @@ fn load(
     if let Some((_, producers)) = snapshot {
         loaded.producers = producers;
     }
-    let opener = Opener { home, config, now_ms, verify_from: snapshot_offset.min(files.recovery_point) };
+    let recovery_point = files.recovery_point;
+    let verify_from = snapshot_offset.min(recovery_point);
+    let opener = Opener { home, config, now_ms, recovery_point, verify_from };
     for (index, (base, size)) in bases.iter().enumerate() {
         let next_base = bases.get(index + 1).map(|(base, _)| *base);
         if files.clean {
@@ -147,6 +147,7 @@ struct Opener<'a> {
     home: &'a Arc<SegmentHome>,
     config: &'a LogConfig,
     now_ms: i64,
+    recovery_point: i64,
     verify_from: i64,
 }
 
@@ -191,7 +192,11 @@ impl Opener<'_> {
         let segment = Arc::new(segment);
         loaded.segments.push(segment.clone());
         loaded.unsynced.push(segment);
-        Ok(recovery.fault.is_none() || next_base.is_none())
+        let Some(next_base) = next_base else { return Ok(true) };
+        // What was not flushed may be missing at the end of a segment although the next one is there.
+        let hole = next_base > self.recovery_point
+            && loaded.segments.last().is_none_or(|s| s.next_offset() < next_base);
+        Ok(recovery.fault.is_none() && !hole)
     }
 
     /// Removes segments behind one that had to be cut.
@@ -222,7 +227,7 @@ impl Log {
             snapshot: None,
             finished: false,
         };
-        Log::assemble(context, id, home, config, loaded, (0, 0), false)
+        Log::assemble(context, id, home, config, loaded, (0, 0))
     }
 
     /// The log in a directory, with what the journal has of it.
@@ -236,7 +241,7 @@ impl Log {
         let loaded = load(&files, &home, &config, now_ms)?;
         let mut recovery = loaded.recovery.clone();
         let points = (files.recovery_point, files.log_start);
-        let log = Log::assemble(context, files.id, home, config, loaded, points, files.has_metadata);
+        let log = Log::assemble(context, files.id, home, config, loaded, points);
         log.replay(files.replay, &mut recovery)?;
         if !files.clean && !log.is_flushed() {
             log.mark_dirty();
@@ -251,7 +256,6 @@ impl Log {
         config: LogConfig,
         loaded: Loaded,
         (recovery_point, log_start): (i64, i64),
-        has_metadata: bool,
     ) -> Arc<Log> {
         let first = loaded.segments.first().map_or(log_start, |segment| segment.base_offset());
         let log_start = log_start.max(first);
@@ -269,9 +273,11 @@ impl Log {
             snapshots: Vec::new(),
             aborted: Vec::new(),
         };
+        // Neither a kill nor the end of an empty log flushed the names.
+        let names_unsynced = !loaded.finished || end == 0;
         let destage = Destage {
-            dir_unsynced: !has_metadata,
-            metadata_unsynced: !has_metadata,
+            dir_unsynced: names_unsynced,
+            metadata_unsynced: names_unsynced,
             unsynced: loaded.unsynced,
             finished: loaded.finished,
             ..Destage::default()

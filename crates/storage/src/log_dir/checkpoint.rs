@@ -47,6 +47,9 @@ impl Context {
             return Ok(());
         }
         let synced = self.host.disk.sync_dir(&self.dir);
+        if synced.is_err() {
+            self.work.name_added();
+        }
         synced.map_err(|source| StorageError::io(&self.dir, source))
     }
 

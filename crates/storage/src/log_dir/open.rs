@@ -117,7 +117,6 @@ impl LogDir {
             recovery_point: recovery_points.get(&partition).copied().unwrap_or(0),
             log_start: log_starts.get(&partition).copied().unwrap_or(0),
             clean,
-            has_metadata: known_id.is_some(),
             replay,
         };
         self.add_log(files, report)
@@ -141,8 +140,8 @@ impl LogDir {
             self.make_dir(&dir, &id)?;
             report.recreated_logs += 1;
             let entries = Vec::new();
-            let (recovery_point, log_start, clean, has_metadata) = (0, 0, false, false);
-            let files = LogFiles { id, dir, entries, recovery_point, log_start, clean, has_metadata, replay };
+            let (recovery_point, log_start, clean) = (0, 0, false);
+            let files = LogFiles { id, dir, entries, recovery_point, log_start, clean, replay };
             self.add_log(files, report)?;
         }
         Ok(())
