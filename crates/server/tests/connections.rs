@@ -79,7 +79,7 @@ fn run(budget_bytes: usize) -> Running {
 }
 
 fn address() -> SocketAddr {
-    "192.0.2.1:9092".parse().unwrap()
+    "192.0.2.1:9092".parse().expect("it is an address")
 }
 
 impl Running {
@@ -91,7 +91,10 @@ impl Running {
 }
 
 async fn send(stream: &mut DuplexStream, body: &[u8]) {
-    stream.write_all(&[&(body.len() as i32).to_be_bytes()[..], body].concat()).await.unwrap();
+    stream
+        .write_all(&[&(body.len() as i32).to_be_bytes()[..], body].concat())
+        .await
+        .expect("the stream takes it");
 }
 
 async fn receive(stream: &mut DuplexStream) -> Option<Vec<u8>> {

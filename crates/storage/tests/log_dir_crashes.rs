@@ -68,7 +68,9 @@ fn check(dir: &LogDir, model: &Model, context: &str) {
             let possible = known.appended.get(base_offset).into_iter().flatten();
             let whole = possible.into_iter().any(|appended| content(appended) == content(bytes));
             assert!(whole, "{context}: log {partition} has at {base_offset} what was never appended");
-            next = protocol::records::BatchHeader::parse(bytes).unwrap().next_offset();
+            next = protocol::records::BatchHeader::parse(bytes)
+                .expect("no other thread uses it any more")
+                .next_offset();
         }
         for (base_offset, bytes) in &known.acknowledged {
             let there = found.iter().any(|(at, found)| at == base_offset && content(found) == content(bytes));

@@ -89,10 +89,10 @@ impl Outbox {
         stream: &mut Stream,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        if self.work.is_some() {
-            if let Some(bytes) = ready!(self.poll_work(cx))? {
-                return Poll::Ready(Ok(self.replace_front(slice, bytes)));
-            }
+        if self.work.is_some()
+            && let Some(bytes) = ready!(self.poll_work(cx))?
+        {
+            return Poll::Ready(Ok(self.replace_front(slice, bytes)));
         }
         let len = slice.len.min(FILE_STEP_BYTES);
         if self.warm_bytes == 0 {
