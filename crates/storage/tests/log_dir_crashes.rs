@@ -69,7 +69,7 @@ fn check(dir: &LogDir, model: &Model, context: &str) {
             let whole = possible.into_iter().any(|appended| content(appended) == content(bytes));
             assert!(whole, "{context}: log {partition} has at {base_offset} what was never appended");
             next = protocol::records::BatchHeader::parse(bytes)
-                .expect("no other thread uses it any more")
+                .expect("what was read has a header")
                 .next_offset();
         }
         for (base_offset, bytes) in &known.acknowledged {
