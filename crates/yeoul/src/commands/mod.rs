@@ -1,0 +1,44 @@
+//! One file a command. A command's file holds its flags and carries them out; what can be decided without the world is beside it.
+
+mod server;
+
+use clap::Subcommand;
+
+use crate::failure::Failure;
+
+/// How help is laid out: what it is, how it is used, then every flag.
+pub const HELP: &str = "{about}\n\nExamples:\n  {before-help}{usage-heading} {usage}\n\n{all-args}";
+
+/// The commands that take the flags of a tool of Kafka's, speak as it does and end with its codes.
+pub const KAFKA_TOOLS: [&str; 0] = [];
+
+/// Whether this is the name of a command that imitates a tool of Kafka's.
+pub fn is_kafka_tool(name: &str) -> bool {
+    KAFKA_TOOLS.contains(&name)
+}
+
+/// What the program can be asked.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a broker
+    Server(server::ServerArgs),
+}
+
+impl Command {
+    /// Whether it serves, and does not end by itself.
+    pub fn is_server(&self) -> bool {
+        matches!(self, Command::Server(_))
+    }
+
+    /// Whether it goes by the habits of a tool of Kafka's.
+    pub fn imitates_kafka(&self) -> bool {
+        !self.is_server()
+    }
+
+    /// Does it.
+    pub fn run(self) -> Result<(), Failure> {
+        match self {
+            Command::Server(args) => server::run(args),
+        }
+    }
+}
