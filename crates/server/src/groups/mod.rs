@@ -1,0 +1,164 @@
+//! The group coordinators of this broker: what carries out what the [`coordinator`] decides.
+//!
+//! One [`Coordinator`](coordinator::Coordinator) for each partition of `__consumer_offsets` that this broker leads, behind a
+//! lock that is held for microseconds, and one small task for each that sleeps until a deadline, a flush or a load.
+//!
+//! | what | how |
+//! |---|---|
+//! | a request | decided in the caller's turn; the answer comes when all records that it rests on are on disk |
+//! | records | appended in the order in which they were decided, as one append a decision: all or none of it is in the log |
+//! | flushed | the journal's thread leaves a note in the partition's mailbox and wakes its task |
+//! | lost | the same; everything decided since is undone and the partition loads again, after a pause that grows while it fails |
+//! | loading | by the task while the log is in memory, by a thread that may block if it is not |
+//!
+//! Members are told of a failed append as Kafka tells them (see `coordinator`): `KAFKA_STORAGE_ERROR` as `NOT_COORDINATOR`, what
+//! is too large as `INVALID_COMMIT_OFFSET_SIZE` or `UNKNOWN_SERVER_ERROR`, and they try again. The journal never calls itself
+//! busy to a coordinator ([`Origin::Coordinator`](storage::Origin)): groups live on while producers have to wait.
+
+mod load;
+mod mailbox;
+mod partition;
+mod task;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use coordinator::{Reply, Request, Settings, group_partition};
+use host::{Clock, Host};
+use parking_lot::RwLock;
+use protocol::ErrorCode;
+use storage::{Log, LogDir};
+use tokio::sync::{Semaphore, oneshot};
+
+use partition::Partition;
+
+/// Partitions that are read from disk at the same time.
+const LOADS_MAX: usize = 4;
+
+/// The coordinators of all partitions of `__consumer_offsets` that this broker leads.
+pub struct Groups {
+    clock: Arc<dyn Clock>,
+    settings: Arc<Settings>,
+    loads: Arc<Semaphore>,
+    leading: RwLock<Leading>,
+}
+
+/// What this broker knows of `__consumer_offsets`.
+struct Leading {
+    /// Partitions of the topic; 0 until it is there.
+    partition_count: i32,
+    partitions: BTreeMap<i32, Arc<Partition>>,
+    has_stopped: bool,
+}
+
+impl Groups {
+    /// Coordinators of no partition yet. `partition_count` is that of `__consumer_offsets`, 0 if there is none.
+    pub fn new(host: Host, settings: Settings, partition_count: i32) -> Groups {
+        Groups {
+            clock: host.clock,
+            settings: Arc::new(settings),
+            loads: Arc::new(Semaphore::new(LOADS_MAX)),
+            leading: RwLock::new(Leading {
+                partition_count,
+                partitions: BTreeMap::new(),
+                has_stopped: false,
+            }),
+        }
+    }
+
+    /// Says how many partitions `__consumer_offsets` has, 0 if it is not there.
+    pub fn set_partition_count(&self, partition_count: i32) {
+        self.leading.write().partition_count = partition_count;
+    }
+
+    /// Which partition a group belongs to; none while `__consumer_offsets` is not there.
+    pub fn partition_of(&self, group_id: &str) -> Option<i32> {
+        let count = self.leading.read().partition_count;
+        (count > 0).then(|| group_partition(group_id, count))
+    }
+
+    /// Begins to coordinate the groups of a partition: its log is loaded in the background, and requests are refused with
+    /// `COORDINATOR_LOAD_IN_PROGRESS` until that is done. For a partition that is led already only the epoch changes, unless
+    /// it has another log now. To be called within a tokio runtime.
+    pub fn lead(&self, partition: i32, leader_epoch: i32, log: Arc<Log>, log_dir: Arc<LogDir>) {
+        let mut leading = self.leading.write();
+        if leading.has_stopped {
+            return;
+        }
+        if let Some(led) = leading.partitions.get(&partition) {
+            if led.has_log(&log) {
+                return led.continue_in(leader_epoch);
+            }
+            led.resign(ErrorCode::NotCoordinator);
+        }
+        let led = Partition::new(log, log_dir, self.clock.clone(), self.settings.clone(), leader_epoch);
+        tokio::spawn(task::run(Arc::downgrade(&led), led.mailbox().clone(), self.loads.clone()));
+        leading.partitions.insert(partition, led);
+    }
+
+    /// Ends to coordinate a partition's groups. Whoever waits there is answered with the error: `NOT_COORDINATOR` if another
+    /// broker leads it now.
+    pub fn resign(&self, partition: i32, error: ErrorCode) {
+        let led = self.leading.write().partitions.remove(&partition);
+        if let Some(led) = led {
+            led.resign(error);
+        }
+    }
+
+    /// The broker stops: whoever waits is answered with `COORDINATOR_NOT_AVAILABLE`, and so is whoever asks from now on.
+    pub fn stop(&self) {
+        let led = {
+            let mut leading = self.leading.write();
+            leading.has_stopped = true;
+            std::mem::take(&mut leading.partitions)
+        };
+        led.values().for_each(|partition| partition.resign(ErrorCode::CoordinatorNotAvailable));
+    }
+
+    /// The partitions whose groups are coordinated here, in order.
+    pub fn partitions_led(&self) -> Vec<i32> {
+        self.leading.read().partitions.keys().copied().collect()
+    }
+
+    /// Asks the coordinator of a group. The request takes effect now, before the future is polled; its answer may take as long as
+    /// a rebalance. Fails with `NOT_COORDINATOR` if another broker coordinates the group, and with
+    /// `COORDINATOR_NOT_AVAILABLE` if nobody does.
+    pub fn ask(
+        &self,
+        group_id: &str,
+        request: Request,
+    ) -> impl Future<Output = Result<Reply, ErrorCode>> + Send + use<> {
+        let partition = self.partition_of(group_id).ok_or(ErrorCode::CoordinatorNotAvailable);
+        answer(partition.and_then(|partition| self.start(partition, request)))
+    }
+
+    /// Asks the coordinator of a partition, as [`ask`](Groups::ask) does.
+    pub fn ask_partition(
+        &self,
+        partition: i32,
+        request: Request,
+    ) -> impl Future<Output = Result<Reply, ErrorCode>> + Send + use<> {
+        answer(self.start(partition, request))
+    }
+
+    fn start(&self, partition: i32, request: Request) -> Result<oneshot::Receiver<Reply>, ErrorCode> {
+        let led = {
+            let leading = self.leading.read();
+            if leading.has_stopped {
+                return Err(ErrorCode::CoordinatorNotAvailable);
+            }
+            leading.partitions.get(&partition).cloned()
+        };
+        led.and_then(|led| led.ask(request)).ok_or(ErrorCode::NotCoordinator)
+    }
+}
+
+async fn answer(asked: Result<oneshot::Receiver<Reply>, ErrorCode>) -> Result<Reply, ErrorCode> {
+    asked?.await.map_err(|_| ErrorCode::NotCoordinator)
+}
+
+impl Drop for Groups {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

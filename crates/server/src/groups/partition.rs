@@ -1,0 +1,324 @@
+//! One partition of `__consumer_offsets`: its coordinator, who waits for it, and what it asks to be done.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use coordinator::{Coordinator, GroupCoordinatorState, Loader, Record, Reply, Request, Settings, to_batches};
+use engine::{Effect, Now, Token};
+use host::Clock;
+use parking_lot::Mutex;
+use protocol::ErrorCode;
+use protocol::records::BatchError;
+use storage::{AppendInfo, Appended, Log, LogDir, Origin, Watch};
+use tokio::sync::oneshot;
+
+use super::mailbox::{Mailbox, Settled};
+
+/// How long a partition waits before it loads again after a first failure, in milliseconds.
+const PAUSE_MS_MIN: i64 = 100;
+/// The longest that this may grow to, in milliseconds.
+const PAUSE_MS_MAX: i64 = 5_000;
+/// After how long to look again whether a log has gone back to what is on disk. Nobody tells when it has.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// A partition that is led here.
+pub(super) struct Partition {
+    log: Arc<Log>,
+    log_dir: Arc<LogDir>,
+    clock: Arc<dyn Clock>,
+    settings: Arc<Settings>,
+    mailbox: Arc<Mailbox>,
+    inner: Mutex<Inner>,
+    /// Rings the mailbox's bell when the high watermark moves.
+    _watch: Watch,
+}
+
+struct Inner {
+    coordinator: Coordinator,
+    /// Who is to be answered.
+    waiting: HashMap<Token, oneshot::Sender<Reply>>,
+    last_token: u64,
+    leader_epoch: i32,
+    /// The coordinator's deadline, as an uptime.
+    timer_at_ms: Option<i64>,
+    /// When the log is to be loaded, as an uptime.
+    load_at_ms: Option<i64>,
+    /// Until when the task sleeps; the beginning of time while it is awake.
+    asleep_until_ms: i64,
+    /// An append failed: those which were decided after it are not carried out.
+    is_undone: bool,
+    /// Failures since something was written last.
+    failures: u32,
+    has_ended: bool,
+}
+
+/// What the partition's task is to do.
+pub(super) enum Step {
+    /// Load the log.
+    Load,
+    /// Sleep until the mailbox rings, or for so long.
+    Sleep(Option<Duration>),
+    /// End.
+    End,
+}
+
+impl Partition {
+    /// A partition whose log is to be loaded by its task.
+    pub(super) fn new(
+        log: Arc<Log>,
+        log_dir: Arc<LogDir>,
+        clock: Arc<dyn Clock>,
+        settings: Arc<Settings>,
+        leader_epoch: i32,
+    ) -> Arc<Partition> {
+        let mailbox = Arc::new(Mailbox::default());
+        let bell = mailbox.clone();
+        let watch = log.watch(Arc::new(move || bell.wake()));
+        let coordinator = Coordinator::new(GroupCoordinatorState::new((*settings).clone()));
+        let inner = Mutex::new(Inner::new(coordinator, leader_epoch));
+        Arc::new(Partition { log, log_dir, clock, settings, mailbox, inner, _watch: watch })
+    }
+
+    pub(super) fn log(&self) -> &Arc<Log> {
+        &self.log
+    }
+
+    pub(super) fn mailbox(&self) -> &Arc<Mailbox> {
+        &self.mailbox
+    }
+
+    pub(super) fn has_log(&self, log: &Arc<Log>) -> bool {
+        Arc::ptr_eq(&self.log, log)
+    }
+
+    /// The same leader goes on in a later epoch.
+    pub(super) fn continue_in(&self, leader_epoch: i32) {
+        let mut inner = self.inner.lock();
+        inner.leader_epoch = inner.leader_epoch.max(leader_epoch);
+    }
+
+    /// Lets the coordinator decide a request. None if the partition is not led any more.
+    pub(super) fn ask(&self, request: Request) -> Option<oneshot::Receiver<Reply>> {
+        self.turn(|inner, now| {
+            let (sender, receiver) = oneshot::channel();
+            inner.last_token += 1;
+            let token = Token(inner.last_token);
+            inner.waiting.insert(token, sender);
+            inner.coordinator.request(now, token, request);
+            receiver
+        })
+    }
+
+    /// Answers all who wait, and ends.
+    pub(super) fn resign(&self, error: ErrorCode) {
+        self.turn(|inner, _| {
+            inner.coordinator.resign(error);
+            inner.has_ended = true;
+        });
+        self.mailbox.wake();
+    }
+
+    /// Does what has fallen due, and says what its task is to do then.
+    pub(super) fn next_step(&self) -> Step {
+        let is_led = self.turn(|inner, now| {
+            inner.asleep_until_ms = i64::MIN;
+            if inner.timer_at_ms.is_some_and(|at_ms| at_ms <= now.uptime_ms) {
+                inner.timer_at_ms = None;
+                inner.coordinator.timer(now);
+            }
+        });
+        if is_led.is_none() {
+            return Step::End;
+        }
+        let mut inner = self.inner.lock();
+        let now_ms = self.now().uptime_ms;
+        if inner.load_at_ms.is_none_or(|at_ms| at_ms > now_ms) {
+            return inner.fall_asleep(now_ms);
+        }
+        if self.is_settled() { self.begin_load(&mut inner) } else { Step::Sleep(Some(LOOK_AGAIN)) }
+    }
+
+    /// Whether all that is in the log is on disk. Until then some of it may be about to be taken back.
+    fn is_settled(&self) -> bool {
+        let end = self.log.log_end_offset();
+        self.log.durable_end_offset() >= end
+    }
+
+    fn begin_load(&self, inner: &mut Inner) -> Step {
+        inner.load_at_ms = None;
+        inner.coordinator.reset(GroupCoordinatorState::new((*self.settings).clone()));
+        Step::Load
+    }
+
+    /// Feeds a batch of the log. None if that is in vain: the partition is not led any more, or has to load again.
+    pub(super) fn feed(&self, loader: &mut Loader, batch: &Bytes) -> Option<Result<(), BatchError>> {
+        self.turn(|inner, _| {
+            let is_loading = inner.load_at_ms.is_none();
+            is_loading.then(|| loader.feed(&mut inner.coordinator, batch))
+        })?
+    }
+
+    /// The log was fed up to this offset, exclusive.
+    pub(super) fn finish_load(&self, log_end_offset: i64) {
+        self.turn(|inner, now| {
+            if inner.load_at_ms.is_none() {
+                inner.coordinator.loaded(now, log_end_offset);
+            }
+        });
+    }
+
+    /// The log could not be read: it is tried again after a while.
+    pub(super) fn fail_load(&self) {
+        self.turn(|inner, now| inner.load_later(now));
+    }
+
+    /// One input to the coordinator: before it what the journal has told, after it what is to be done. None if the partition is
+    /// not led any more.
+    fn turn<T>(&self, input: impl FnOnce(&mut Inner, Now) -> T) -> Option<T> {
+        let mut inner = self.inner.lock();
+        if inner.has_ended {
+            return None;
+        }
+        let now = self.now();
+        self.mailbox.take().into_iter().for_each(|note| inner.note(note));
+        inner.coordinator.high_watermark(self.log.high_watermark());
+        let output = input(&mut inner, now);
+        self.carry_out(&mut inner, now);
+        Some(output)
+    }
+
+    fn carry_out(&self, inner: &mut Inner, now: Now) {
+        while let Some(effect) = inner.coordinator.next_effect() {
+            match effect {
+                Effect::Append { records, correlation } if !inner.is_undone => {
+                    self.append(inner, now, &records, correlation);
+                }
+                Effect::Append { .. } => {}
+                Effect::Reply { token, reply } => inner.answer(token, reply),
+                Effect::SetTimer { at_ms } => inner.timer_at_ms = Some(at_ms),
+                Effect::CancelTimer => inner.timer_at_ms = None,
+                Effect::Reload => {
+                    inner.is_undone = false;
+                    inner.load_later(now);
+                }
+            }
+        }
+        if inner.next_deadline().is_some_and(|at_ms| at_ms < inner.asleep_until_ms) {
+            self.mailbox.wake();
+        }
+    }
+
+    /// Appends a decision's records. They count as appended once they are on disk, so that what a failing disk takes back is
+    /// never taken for what was appended in its place later.
+    fn append(&self, inner: &mut Inner, now: Now, records: &[Record], correlation: u64) {
+        match self.try_append(records, now, inner.leader_epoch) {
+            Ok(appended) => self.await_flush(&appended, correlation),
+            Err(error) => {
+                inner.is_undone = true;
+                inner.coordinator.append_failed(correlation, error);
+            }
+        }
+    }
+
+    fn try_append(&self, records: &[Record], now: Now, leader_epoch: i32) -> Result<Appended, ErrorCode> {
+        let partition = self.log.id();
+        let batches = to_batches(records, now.wall_ms, self.settings.batch_bytes_max).map_err(|error| {
+            tracing::error!(%partition, %error, "records of groups cannot be encoded");
+            ErrorCode::UnknownServerError
+        })?;
+        let info = AppendInfo { leader_epoch, now_ms: now.wall_ms, origin: Origin::Coordinator };
+        self.log.append(joined(batches), info).map_err(|error| {
+            tracing::warn!(%partition, %error, "records of groups cannot be appended");
+            error.code()
+        })
+    }
+
+    fn await_flush(&self, appended: &Appended, correlation: u64) {
+        let (mailbox, last_offset) = (self.mailbox.clone(), appended.last_offset);
+        let leave_note = move |result: Result<(), storage::StorageError>| {
+            mailbox.leave(match result {
+                Ok(()) => Settled::Durable { correlation, last_offset },
+                Err(error) => Settled::Lost { correlation, error: error.code() },
+            });
+        };
+        self.log_dir.journal().when_durable(appended.position, Box::new(leave_note));
+    }
+
+    fn now(&self) -> Now {
+        let uptime_ms = i64::try_from(self.clock.monotonic().as_millis()).unwrap_or(i64::MAX);
+        Now { wall_ms: self.clock.now_ms(), uptime_ms }
+    }
+}
+
+impl Drop for Partition {
+    fn drop(&mut self) {
+        self.mailbox.wake();
+    }
+}
+
+impl Inner {
+    fn new(coordinator: Coordinator, leader_epoch: i32) -> Inner {
+        Inner {
+            coordinator,
+            waiting: HashMap::new(),
+            last_token: 0,
+            leader_epoch,
+            timer_at_ms: None,
+            load_at_ms: Some(i64::MIN),
+            asleep_until_ms: i64::MIN,
+            is_undone: false,
+            failures: 0,
+            has_ended: false,
+        }
+    }
+
+    fn note(&mut self, note: Settled) {
+        match note {
+            Settled::Durable { correlation, last_offset } => {
+                self.failures = 0;
+                self.coordinator.appended(correlation, last_offset);
+            }
+            Settled::Lost { correlation, error } => self.coordinator.append_failed(correlation, error),
+        }
+    }
+
+    /// Whoever has lost interest is not told.
+    fn answer(&mut self, token: Token, reply: Reply) {
+        if let Some(sender) = self.waiting.remove(&token) {
+            let _ = sender.send(reply);
+        }
+    }
+
+    /// A disk that fails is not to be read again for every request.
+    fn load_later(&mut self, now: Now) {
+        let pause_ms = PAUSE_MS_MIN.checked_shl(self.failures.min(16)).unwrap_or(PAUSE_MS_MAX);
+        self.failures = self.failures.saturating_add(1);
+        self.load_at_ms = Some(now.uptime_ms + pause_ms.min(PAUSE_MS_MAX));
+    }
+
+    fn next_deadline(&self) -> Option<i64> {
+        [self.timer_at_ms, self.load_at_ms].into_iter().flatten().min()
+    }
+
+    fn fall_asleep(&mut self, now_ms: i64) -> Step {
+        let until_ms = self.next_deadline();
+        self.asleep_until_ms = until_ms.unwrap_or(i64::MAX);
+        Step::Sleep(until_ms.map(|until_ms| millis(until_ms.saturating_sub(now_ms))))
+    }
+}
+
+fn millis(ms: i64) -> Duration {
+    Duration::from_millis(u64::try_from(ms).unwrap_or(0))
+}
+
+/// The batches one behind the other; a single one is not copied.
+fn joined(mut batches: Vec<Bytes>) -> Bytes {
+    if batches.len() == 1 {
+        return batches.swap_remove(0);
+    }
+    let mut all = BytesMut::with_capacity(batches.iter().map(Bytes::len).sum());
+    batches.iter().for_each(|batch| all.extend_from_slice(batch));
+    all.freeze()
+}
