@@ -360,7 +360,7 @@ fn old_formats_are_told_from_garbage() {
     assert_eq!(refused(&old), ErrorCode::InvalidRecord);
     old[16] = 9;
     assert_eq!(refused(&old), ErrorCode::CorruptMessage);
-    assert_eq!(refused(&old[..30]), ErrorCode::InvalidRecord);
+    assert_eq!(refused(&simple(Compression::None)[..30]), ErrorCode::InvalidRecord);
     let mut length = simple(Compression::None).to_vec();
     length[8..12].copy_from_slice(&(-5_i32).to_be_bytes());
     assert_eq!(verify(&length), Err(BatchError::InvalidLength(-5)));

@@ -1,7 +1,8 @@
 //! The group coordinators of this broker: what carries out what the [`coordinator`] decides.
 //!
 //! One [`Coordinator`](coordinator::Coordinator) for each partition of `__consumer_offsets` that this broker leads, behind a
-//! lock that is held for microseconds, and one small task for each that sleeps until a deadline, a flush or a load.
+//! lock that is held for microseconds, and one small task for each that sleeps until a deadline, a flush or a load. A partition
+//! without records has neither before somebody asks.
 //!
 //! | what | how |
 //! |---|---|
@@ -15,6 +16,7 @@
 //! is too large as `INVALID_COMMIT_OFFSET_SIZE` or `UNKNOWN_SERVER_ERROR`, and they try again. The journal never calls itself
 //! busy to a coordinator ([`Origin::Coordinator`](storage::Origin)): groups live on while producers have to wait.
 
+mod led;
 mod load;
 mod mailbox;
 mod partition;
@@ -24,22 +26,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use coordinator::{Reply, Request, Settings, group_partition};
-use host::{Clock, Host};
+use host::Host;
 use parking_lot::RwLock;
 use protocol::ErrorCode;
 use storage::{Log, LogDir};
 use tokio::sync::{Semaphore, oneshot};
 
-use partition::Partition;
+use led::{Led, Place, Shared};
 
 /// Partitions that are read from disk at the same time.
 const LOADS_MAX: usize = 4;
 
 /// The coordinators of all partitions of `__consumer_offsets` that this broker leads.
 pub struct Groups {
-    clock: Arc<dyn Clock>,
-    settings: Arc<Settings>,
-    loads: Arc<Semaphore>,
+    shared: Shared,
     leading: RwLock<Leading>,
 }
 
@@ -47,7 +47,7 @@ pub struct Groups {
 struct Leading {
     /// Partitions of the topic; 0 until it is there.
     partition_count: i32,
-    partitions: BTreeMap<i32, Arc<Partition>>,
+    partitions: BTreeMap<i32, Led>,
     has_stopped: bool,
 }
 
@@ -55,9 +55,11 @@ impl Groups {
     /// Coordinators of no partition yet. `partition_count` is that of `__consumer_offsets`, 0 if there is none.
     pub fn new(host: Host, settings: Settings, partition_count: i32) -> Groups {
         Groups {
-            clock: host.clock,
-            settings: Arc::new(settings),
-            loads: Arc::new(Semaphore::new(LOADS_MAX)),
+            shared: Shared {
+                clock: host.clock,
+                settings: Arc::new(settings),
+                loads: Arc::new(Semaphore::new(LOADS_MAX)),
+            },
             leading: RwLock::new(Leading {
                 partition_count,
                 partitions: BTreeMap::new(),
@@ -85,14 +87,13 @@ impl Groups {
         if leading.has_stopped {
             return;
         }
-        if let Some(led) = leading.partitions.get(&partition) {
+        if let Some(led) = leading.partitions.get_mut(&partition) {
             if led.has_log(&log) {
                 return led.continue_in(leader_epoch);
             }
             led.resign(ErrorCode::NotCoordinator);
         }
-        let led = Partition::new(log, log_dir, self.clock.clone(), self.settings.clone(), leader_epoch);
-        tokio::spawn(task::run(Arc::downgrade(&led), led.mailbox().clone(), self.loads.clone()));
+        let led = Led::new(Place { log, log_dir, leader_epoch }, &self.shared);
         leading.partitions.insert(partition, led);
     }
 
@@ -142,14 +143,28 @@ impl Groups {
     }
 
     fn start(&self, partition: i32, request: Request) -> Result<oneshot::Receiver<Reply>, ErrorCode> {
-        let led = {
-            let leading = self.leading.read();
-            if leading.has_stopped {
-                return Err(ErrorCode::CoordinatorNotAvailable);
-            }
-            leading.partitions.get(&partition).cloned()
-        };
-        led.and_then(|led| led.ask(request)).ok_or(ErrorCode::NotCoordinator)
+        let must_wake = self.leading.read().led(partition)?.must_wake_for(&request);
+        if must_wake {
+            self.leading.write().led_mut(partition)?.wake(&self.shared);
+        }
+        let asked = self.leading.read().led(partition)?.ask(request);
+        asked.ok_or(ErrorCode::NotCoordinator)
+    }
+}
+
+impl Leading {
+    fn led(&self, partition: i32) -> Result<&Led, ErrorCode> {
+        self.partitions.get(&partition).ok_or(self.absence())
+    }
+
+    fn led_mut(&mut self, partition: i32) -> Result<&mut Led, ErrorCode> {
+        let absence = self.absence();
+        self.partitions.get_mut(&partition).ok_or(absence)
+    }
+
+    /// Why a partition is not coordinated here.
+    fn absence(&self) -> ErrorCode {
+        if self.has_stopped { ErrorCode::CoordinatorNotAvailable } else { ErrorCode::NotCoordinator }
     }
 }
 

@@ -14,16 +14,17 @@ use protocol::records::BatchError;
 use storage::{AppendInfo, Appended, Log, LogDir, Origin, Watch};
 use tokio::sync::oneshot;
 
+use super::led::Place;
 use super::mailbox::{Mailbox, Settled};
 
 /// How long a partition waits before it loads again after a first failure, in milliseconds.
 const PAUSE_MS_MIN: i64 = 100;
 /// The longest that this may grow to, in milliseconds.
 const PAUSE_MS_MAX: i64 = 5_000;
-/// After how long to look again whether a log has gone back to what is on disk. Nobody tells when it has.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// After how many milliseconds to look again whether a log has gone back to what is on disk. Nobody tells when it has.
+const LOOK_AGAIN_MS: i64 = 50;
 
-/// A partition that is led here.
+/// The coordinator of a partition that is led here.
 pub(super) struct Partition {
     log: Arc<Log>,
     log_dir: Arc<LogDir>,
@@ -66,13 +67,8 @@ pub(super) enum Step {
 
 impl Partition {
     /// A partition whose log is to be loaded by its task.
-    pub(super) fn new(
-        log: Arc<Log>,
-        log_dir: Arc<LogDir>,
-        clock: Arc<dyn Clock>,
-        settings: Arc<Settings>,
-        leader_epoch: i32,
-    ) -> Arc<Partition> {
+    pub(super) fn new(place: Place, clock: Arc<dyn Clock>, settings: Arc<Settings>) -> Arc<Partition> {
+        let Place { log, log_dir, leader_epoch } = place;
         let mailbox = Arc::new(Mailbox::default());
         let bell = mailbox.clone();
         let watch = log.watch(Arc::new(move || bell.wake()));
@@ -87,10 +83,6 @@ impl Partition {
 
     pub(super) fn mailbox(&self) -> &Arc<Mailbox> {
         &self.mailbox
-    }
-
-    pub(super) fn has_log(&self, log: &Arc<Log>) -> bool {
-        Arc::ptr_eq(&self.log, log)
     }
 
     /// The same leader goes on in a later epoch.
@@ -132,24 +124,28 @@ impl Partition {
         if is_led.is_none() {
             return Step::End;
         }
-        let mut inner = self.inner.lock();
-        let now_ms = self.now().uptime_ms;
-        if inner.load_at_ms.is_none_or(|at_ms| at_ms > now_ms) {
-            return inner.fall_asleep(now_ms);
+        if self.begin_load() {
+            return Step::Load;
         }
-        if self.is_settled() { self.begin_load(&mut inner) } else { Step::Sleep(Some(LOOK_AGAIN)) }
+        self.inner.lock().fall_asleep(self.now().uptime_ms)
+    }
+
+    /// Whether the log is to be loaded now. If so, the coordinator expects to be fed all of it.
+    pub(super) fn begin_load(&self) -> bool {
+        let mut inner = self.inner.lock();
+        let is_due = inner.load_at_ms.is_some_and(|at_ms| at_ms <= self.now().uptime_ms);
+        let begins = is_due && self.is_settled();
+        if begins {
+            inner.load_at_ms = None;
+            inner.coordinator.reset(GroupCoordinatorState::new((*self.settings).clone()));
+        }
+        begins
     }
 
     /// Whether all that is in the log is on disk. Until then some of it may be about to be taken back.
     fn is_settled(&self) -> bool {
         let end = self.log.log_end_offset();
         self.log.durable_end_offset() >= end
-    }
-
-    fn begin_load(&self, inner: &mut Inner) -> Step {
-        inner.load_at_ms = None;
-        inner.coordinator.reset(GroupCoordinatorState::new((*self.settings).clone()));
-        Step::Load
     }
 
     /// Feeds a batch of the log. None if that is in vain: the partition is not led any more, or has to load again.
@@ -205,7 +201,12 @@ impl Partition {
                 }
             }
         }
-        if inner.next_deadline().is_some_and(|at_ms| at_ms < inner.asleep_until_ms) {
+        if [inner.timer_at_ms, inner.load_at_ms]
+            .into_iter()
+            .flatten()
+            .min()
+            .is_some_and(|at_ms| at_ms < inner.asleep_until_ms)
+        {
             self.mailbox.wake();
         }
     }
@@ -298,12 +299,9 @@ impl Inner {
         self.load_at_ms = Some(now.uptime_ms + pause_ms.min(PAUSE_MS_MAX));
     }
 
-    fn next_deadline(&self) -> Option<i64> {
-        [self.timer_at_ms, self.load_at_ms].into_iter().flatten().min()
-    }
-
     fn fall_asleep(&mut self, now_ms: i64) -> Step {
-        let until_ms = self.next_deadline();
+        let load_at_ms = self.load_at_ms.map(|at_ms| at_ms.max(now_ms + LOOK_AGAIN_MS));
+        let until_ms = [self.timer_at_ms, load_at_ms].into_iter().flatten().min();
         self.asleep_until_ms = until_ms.unwrap_or(i64::MAX);
         Step::Sleep(until_ms.map(|until_ms| millis(until_ms.saturating_sub(now_ms))))
     }
