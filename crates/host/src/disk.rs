@@ -76,6 +76,10 @@ pub trait File: Send + Sync {
     fn is_direct(&self) -> bool {
         false
     }
+    /// The same file, opened for reading [past the page cache](OpenMode::Direct). None where that is not supported.
+    fn direct(&self) -> Option<Arc<dyn File>> {
+        None
+    }
     /// The file's descriptor, if it has one, for the kernel to send from.
     fn as_fd(&self) -> Option<BorrowedFd<'_>> {
         None

@@ -2,10 +2,10 @@
 
 use std::fs::{self, OpenOptions};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustix::fs::{FallocateFlags, FlockOperation, OFlags, fallocate, flock};
 use rustix::io::Errno;
@@ -22,9 +22,22 @@ struct RealFile {
     direct: bool,
     /// Every write is followed by a flush, because the file could not be opened so that it is one.
     sync_each: bool,
+    /// The same file past the page cache, once somebody has asked for it.
+    past_the_cache: OnceLock<Option<Arc<RealFile>>>,
 }
 
 impl RealFile {
+    fn new(file: fs::File, direct: bool, sync_each: bool) -> RealFile {
+        RealFile { file, direct, sync_each, past_the_cache: OnceLock::new() }
+    }
+
+    /// Opens the file again by its descriptor: it may have another name by now, or none.
+    fn reopen_direct(&self) -> Option<Arc<RealFile>> {
+        let path = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+        let file = open_with(Path::new(&path), OpenMode::Read, OFlags::DIRECT).ok()?;
+        Some(Arc::new(RealFile::new(file, true, false)))
+    }
+
     fn open(path: &Path, mode: OpenMode) -> io::Result<RealFile> {
         let flags = match mode {
             OpenMode::Read | OpenMode::ReadWrite => OFlags::empty(),
@@ -35,9 +48,9 @@ impl RealFile {
             // tmpfs and some others refuse direct I/O.
             Err(error) if !flags.is_empty() && error.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => {
                 let file = open_with(path, mode, OFlags::empty())?;
-                Ok(RealFile { file, direct: false, sync_each: mode == OpenMode::DirectSync })
+                Ok(RealFile::new(file, false, mode == OpenMode::DirectSync))
             }
-            file => Ok(RealFile { file: file?, direct: !flags.is_empty(), sync_each: false }),
+            file => Ok(RealFile::new(file?, !flags.is_empty(), false)),
         }
     }
 }
@@ -85,6 +98,11 @@ impl File for RealFile {
 
     fn is_direct(&self) -> bool {
         self.direct
+    }
+
+    fn direct(&self) -> Option<Arc<dyn File>> {
+        let file = self.past_the_cache.get_or_init(|| self.reopen_direct()).clone()?;
+        Some(file)
     }
 
     fn as_fd(&self) -> Option<BorrowedFd<'_>> {
@@ -169,6 +187,20 @@ mod tests {
         assert_eq!(file.read_at(&mut read, 8191).unwrap(), 10);
         assert_eq!(read, [7; 10]);
         assert_eq!(file.read_at(&mut read, 12288).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_file_without_a_name_is_read_past_the_page_cache() {
+        let dir = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+        let path = dir.path().join("file");
+        let file = RealDisk.open(&path, OpenMode::ReadWrite).unwrap();
+        file.write_all_at(&[7; 5000], 0).unwrap();
+        RealDisk.remove_file(&path).unwrap();
+        let direct = file.direct().unwrap();
+        assert!(direct.is_direct());
+        let mut buffer = AlignedBuffer::zeroed(8192);
+        assert_eq!(direct.read_at(buffer.as_mut_slice(), 0).unwrap(), 5000);
+        assert_eq!(buffer.as_slice()[..5000], [7; 5000]);
     }
 
     #[test]

@@ -165,8 +165,14 @@ impl Reader {
         }
     }
 
-    /// Records, as a slice of the frame.
+    /// Records, as a slice of the frame. Only a length of -1 is null, unlike elsewhere.
     pub fn records(&mut self, flexible: bool) -> Result<Records, DecodeError> {
+        if !flexible {
+            let len = self.peek(4)?.i32()?;
+            if len < -1 {
+                return Err(DecodeError::InvalidLength(i64::from(len)));
+            }
+        }
         Ok(self.opt_bytes(flexible)?.map_or(Records::Null, Records::Bytes))
     }
 

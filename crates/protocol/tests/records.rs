@@ -296,16 +296,14 @@ fn a_client_that_sets_append_time_is_judged_by_the_time_it_set() {
 }
 
 #[test]
-fn records_that_do_not_decompress_are_invalid_and_not_worth_a_retry() {
+fn records_that_do_not_decompress_are_refused_as_kafka_does() {
     let mut batch = simple(Compression::Zstd).to_vec();
     batch[61] ^= 1;
-    assert_eq!(validate_records(&with_crc(batch), &rules(), T0).unwrap_err().error, ErrorCode::InvalidRecord);
+    let refused = |batch| validate_records(&with_crc(batch), &rules(), T0).unwrap_err().error;
+    assert_eq!(refused(batch), ErrorCode::UnknownServerError);
     let mut unknown = simple(Compression::None).to_vec();
     unknown[22] |= 5;
-    assert_eq!(
-        validate_records(&with_crc(unknown), &rules(), T0).unwrap_err().error,
-        ErrorCode::InvalidRecord
-    );
+    assert_eq!(refused(unknown), ErrorCode::UnknownServerError);
 }
 
 #[test]
@@ -358,8 +356,11 @@ fn old_formats_are_told_from_garbage() {
     let mut old = simple(Compression::None).to_vec();
     old[16] = 1;
     assert_eq!(verify(&old), Err(BatchError::UnsupportedMagic(1)));
-    let refused = validate_records(&old, &rules(), T0).unwrap_err();
-    assert_eq!(refused.error, ErrorCode::UnsupportedForMessageFormat);
+    let refused = |batch: &[u8]| validate_records(batch, &rules(), T0).unwrap_err().error;
+    assert_eq!(refused(&old), ErrorCode::InvalidRecord);
+    old[16] = 9;
+    assert_eq!(refused(&old), ErrorCode::CorruptMessage);
+    assert_eq!(refused(&simple(Compression::None)[..30]), ErrorCode::InvalidRecord);
     let mut length = simple(Compression::None).to_vec();
     length[8..12].copy_from_slice(&(-5_i32).to_be_bytes());
     assert_eq!(verify(&length), Err(BatchError::InvalidLength(-5)));

@@ -92,23 +92,19 @@ pub enum AppendError {
     /// The producer's epoch or sequence is not the one that comes next.
     #[error(transparent)]
     Producer(#[from] ProducerError),
-    /// The journal has as much to write as it may. Wait with [`Journal::when_ready`](crate::Journal::when_ready) and try again.
-    #[error("the journal is busy")]
-    Busy,
     /// The disk failed, or the log is gone.
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
 
 impl AppendError {
-    /// What to answer. For [`Busy`](AppendError::Busy), in case that waiting took too long, that the request timed out.
+    /// What to answer.
     pub fn code(&self) -> ErrorCode {
         match self {
             AppendError::Invalid(invalid) => invalid.error,
             AppendError::MessageTooLarge { .. } => ErrorCode::MessageTooLarge,
             AppendError::RecordListTooLarge { .. } => ErrorCode::RecordListTooLarge,
             AppendError::Producer(error) => error.code(),
-            AppendError::Busy => ErrorCode::RequestTimedOut,
             AppendError::Storage(error) => error.code(),
         }
     }

@@ -13,7 +13,7 @@ use host::Random;
 use host::sim::{SeededRandom, SimDisk};
 use parking_lot::Mutex;
 use protocol::ErrorCode;
-use storage::{AppendError, Log, LogDir};
+use storage::{Log, LogDir};
 use support::*;
 
 const LOGS: i32 = 3;
@@ -192,10 +192,12 @@ fn segments_that_cannot_be_written_fill_the_ring_and_then_appends_fail_and_nothi
     let (sender, acknowledged) = mpsc::channel();
     let mut number = 0;
     let failed = loop {
-        let bytes = batch(number, 1, 5_000);
-        let appended = match log.append(bytes, info()) {
+        if dir.journal().is_busy() {
+            std::thread::yield_now();
+            continue;
+        }
+        let appended = match log.append(batch(number, 1, 5_000), info()) {
             Ok(appended) => appended,
-            Err(AppendError::Busy) => continue,
             Err(error) => break error.code(),
         };
         let sender = sender.clone();

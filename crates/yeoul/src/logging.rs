@@ -11,6 +11,9 @@ use tracing_subscriber::fmt::writer::BoxMakeWriter;
 /// Where a level or a list of `target=level` is taken from when no flag gives one.
 const ENVIRONMENT: &str = "YEOUL_LOG";
 
+/// What is told less of: how the library of the quorum goes about its work is of no concern to an operator.
+const QUIET: &str = "openraft=warn";
+
 /// How much is told, and in which form.
 #[derive(Args, Debug)]
 pub struct LogArgs {
@@ -56,7 +59,7 @@ pub fn start(args: &LogArgs, is_server: bool) -> Result<(), String> {
 
 fn filter(levels: Option<&str>, usual: LevelFilter) -> Result<EnvFilter, String> {
     let builder = EnvFilter::builder().with_default_directive(usual.into());
-    let levels = levels.unwrap_or_default();
+    let levels = levels.unwrap_or(QUIET);
     builder.parse(levels).map_err(|error| format!("the log level `{levels}` cannot be read: {error}"))
 }
 

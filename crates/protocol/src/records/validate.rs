@@ -106,16 +106,18 @@ impl InvalidRecords {
 
 impl From<BatchError> for InvalidRecords {
     fn from(error: BatchError) -> InvalidRecords {
+        // The codes that Apache Kafka 4.3.1 answers with.
         let code = match &error {
-            // Under a right checksum this is what the client made: it would be no better a second time.
             BatchError::InvalidRecord(_)
             | BatchError::InvalidCount { .. }
             | BatchError::TrailingBytes(_)
-            | BatchError::UnknownCompression(_)
-            | BatchError::Compression(_) => ErrorCode::InvalidRecord,
-            BatchError::UnsupportedMagic(_) => ErrorCode::UnsupportedForMessageFormat,
+            | BatchError::Short { .. }
+            | BatchError::UnsupportedMagic(0 | 1) => ErrorCode::InvalidRecord,
+            BatchError::UnknownCompression(_) | BatchError::Compression(_) => ErrorCode::UnknownServerError,
             BatchError::TooLarge { .. } => ErrorCode::MessageTooLarge,
-            _ => ErrorCode::CorruptMessage,
+            BatchError::InvalidLength(_)
+            | BatchError::UnsupportedMagic(_)
+            | BatchError::CorruptCrc { .. } => ErrorCode::CorruptMessage,
         };
         InvalidRecords::batch(code, error.to_string())
     }

@@ -3,6 +3,7 @@
 //! It knows nothing of what is in a frame: [`Service`] does. A simulation swaps [`Acceptor`] and [`Stream`].
 
 mod budget;
+mod cold;
 mod connection;
 mod frame;
 mod listener;

@@ -8,25 +8,56 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 
+use super::cold::{ColdRead, STEP_BYTES};
 use super::response::{FileSlice, Piece, Response};
 use super::stream::Stream;
 use super::warm;
 
 /// Pieces that go out in one system call.
 const SLICES_MAX: usize = 64;
-/// How much of a file is sent, and looked up in the page cache, at once.
-const FILE_STEP_BYTES: usize = 1024 * 1024;
+/// Pieces of files that are read at once for a connection: one is sent while the next is on its way.
+const READS_MAX: usize = 2;
+/// How far ahead in the queue the next of them is looked for.
+const LOOK_AHEAD: usize = 8;
 
 /// A step of file work on a thread that may block.
-type FileWork = Pin<Box<dyn Future<Output = io::Result<Option<Bytes>>> + Send>>;
+type FileWork = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
+
+/// A piece on its way out.
+enum Item {
+    Bytes(Bytes),
+    File(FileSlice),
+    /// The front of what was a slice of a file.
+    Reading(ColdRead),
+}
+
+impl Item {
+    fn len(&self) -> usize {
+        match self {
+            Item::Bytes(bytes) => bytes.len(),
+            Item::File(slice) => slice.len,
+            Item::Reading(read) => read.len(),
+        }
+    }
+}
+
+impl From<Piece> for Item {
+    fn from(piece: Piece) -> Item {
+        match piece {
+            Piece::Bytes(bytes) => Item::Bytes(bytes),
+            Piece::File(slice) => Item::File(slice),
+        }
+    }
+}
 
 /// Responses on their way out, in order. Takes no memory while empty.
 #[derive(Default)]
 pub struct Outbox {
-    pieces: VecDeque<Piece>,
+    items: VecDeque<Item>,
     bytes: usize,
+    /// The front slice is being brought into the page cache.
     work: Option<FileWork>,
-    /// Bytes at the front of the file slice at hand that are known to be in the page cache.
+    /// Bytes at the front of the front slice that are known to be in the page cache.
     warm_bytes: usize,
 }
 
@@ -38,22 +69,29 @@ impl Outbox {
 
     /// Whether everything was sent.
     pub fn is_empty(&self) -> bool {
-        self.pieces.is_empty()
+        self.items.is_empty()
     }
 
     /// Adds a response.
     pub fn push(&mut self, response: Response) {
         self.bytes += response.len();
-        self.pieces.extend(response.pieces.into_iter().filter(|piece| !piece.is_empty()));
+        self.items.extend(response.pieces.into_iter().filter(|piece| !piece.is_empty()).map(Item::from));
     }
 
     /// Sends as much as the stream takes. Ready when all is sent.
     pub fn poll_send(&mut self, stream: &mut Stream, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
-            let sent = match self.pieces.front() {
+            let sent = match self.items.front_mut() {
                 None => return Poll::Ready(self.rest()),
-                Some(Piece::Bytes(_)) => ready!(self.poll_send_bytes(stream, cx))?,
-                Some(Piece::File(slice)) => {
+                Some(Item::Bytes(_)) => ready!(self.poll_send_bytes(stream, cx))?,
+                Some(Item::Reading(read)) => {
+                    let bytes = ready!(read.poll(cx))?;
+                    self.items[0] = Item::Bytes(bytes);
+                    // The disk works while this is sent.
+                    self.read_cold();
+                    0
+                }
+                Some(Item::File(slice)) => {
                     let slice = slice.clone();
                     ready!(self.poll_send_file(&slice, stream, cx))?
                 }
@@ -64,8 +102,8 @@ impl Outbox {
 
     /// Gives the memory of the queue back, so that an idle connection holds none.
     fn rest(&mut self) -> io::Result<()> {
-        if self.pieces.capacity() > 0 {
-            self.pieces = VecDeque::new();
+        if self.items.capacity() > 0 {
+            self.items = VecDeque::new();
         }
         Ok(())
     }
@@ -73,8 +111,8 @@ impl Outbox {
     fn poll_send_bytes(&self, stream: &mut Stream, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let mut slices = [IoSlice::new(&[]); SLICES_MAX];
         let mut count = 0;
-        for (slice, piece) in slices.iter_mut().zip(&self.pieces) {
-            let Piece::Bytes(bytes) = piece else { break };
+        for (slice, item) in slices.iter_mut().zip(&self.items) {
+            let Item::Bytes(bytes) = item else { break };
             *slice = IoSlice::new(bytes);
             count += 1;
         }
@@ -82,76 +120,103 @@ impl Outbox {
         Poll::Ready(if sent == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(sent) })
     }
 
-    /// Sends from the page cache; what is not there is first brought there by a thread that may wait for the disk.
+    /// Sends from the page cache what is there. What is not is read past it; or brought there, by a thread that may wait for the
+    /// disk.
     fn poll_send_file(
         &mut self,
         slice: &FileSlice,
         stream: &mut Stream,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        if self.work.is_some()
-            && let Some(bytes) = ready!(self.poll_work(cx))?
-        {
-            return Poll::Ready(Ok(self.replace_front(slice, bytes)));
+        if let Some(work) = &mut self.work {
+            let done = ready!(work.as_mut().poll(cx));
+            self.work = None;
+            done?;
+            self.warm_bytes = slice.len.min(STEP_BYTES);
         }
-        let len = slice.len.min(FILE_STEP_BYTES);
         if self.warm_bytes == 0 {
-            if !warm::is_resident(slice.file.as_ref(), slice.position, len) {
+            let len = slice.len.min(STEP_BYTES);
+            if warm::is_resident(slice.file.as_ref(), slice.position, len) {
+                self.warm_bytes = len;
+            } else if self.read_cold() {
+                return Poll::Ready(Ok(0));
+            } else {
                 self.work = Some(Box::pin(warm::bring_in(slice.clone(), len)));
                 return self.poll_send_file(slice, stream, cx);
             }
-            self.warm_bytes = len;
         }
         let len = self.warm_bytes.min(slice.len);
         match ready!(stream.poll_send_file(cx, slice.file.as_ref(), slice.position, len)) {
             Some(Ok(0)) => Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
             Some(sent) => Poll::Ready(sent),
-            None => {
-                self.work = Some(Box::pin(warm::read(slice.clone(), len)));
-                self.poll_send_file(slice, stream, cx)
-            }
+            None => Poll::Ready(self.read_front(slice, len)),
         }
     }
 
-    /// Ready with bytes that were read, or with none if they are in the page cache now.
-    fn poll_work(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>> {
-        let Some(work) = &mut self.work else { return Poll::Ready(Ok(None)) };
-        let done = ready!(work.as_mut().poll(cx));
-        self.work = None;
-        if let Ok(None) = done {
-            self.warm_bytes = FILE_STEP_BYTES;
+    /// Puts bytes of the front slice in its place, for a stream or file between which the kernel does not copy. They are not sent
+    /// yet: zero.
+    fn read_front(&mut self, slice: &FileSlice, len: usize) -> io::Result<usize> {
+        let mut bytes = vec![0; len];
+        let read = slice.file.read_at(&mut bytes, slice.position)?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        Poll::Ready(done)
-    }
-
-    /// Puts bytes that were read from the front slice in its place. They are not sent yet: zero.
-    fn replace_front(&mut self, slice: &FileSlice, bytes: Bytes) -> usize {
-        self.pieces.pop_front();
+        bytes.truncate(read);
         self.warm_bytes = 0;
-        let read = bytes.len();
-        if read < slice.len {
-            let (position, len) = (slice.position + read as u64, slice.len - read);
-            self.pieces.push_front(Piece::File(FileSlice { file: slice.file.clone(), position, len }));
+        self.replace(0, read, Item::Bytes(bytes.into()));
+        Ok(0)
+    }
+
+    /// Starts to read cold slices, the front one and the next, as far as there is memory. False if not even the front one.
+    fn read_cold(&mut self) -> bool {
+        let reading = |item: &Item| matches!(item, Item::Reading(_));
+        let mut under_way = self.items.iter().take(LOOK_AHEAD).filter(|item| reading(item)).count();
+        while under_way < READS_MAX {
+            let next = self.items.iter().take(LOOK_AHEAD).position(|item| matches!(item, Item::File(_)));
+            let Some(place) = next else { break };
+            let Some(read) = self.start_cold(place) else { break };
+            self.replace(place, read.len(), Item::Reading(read));
+            under_way += 1;
         }
-        self.pieces.push_front(Piece::Bytes(bytes));
-        0
+        !matches!(self.items.front(), Some(Item::File(_)))
+    }
+
+    /// None if there is no memory for it, or no need.
+    fn start_cold(&self, place: usize) -> Option<ColdRead> {
+        let Some(Item::File(slice)) = self.items.get(place) else { return None };
+        let len = slice.len.min(STEP_BYTES);
+        let needless = place > 0 && warm::is_resident(slice.file.as_ref(), slice.position, len);
+        if needless { None } else { ColdRead::start(slice) }
+    }
+
+    /// Puts something in the place of the first bytes of a slice.
+    fn replace(&mut self, place: usize, len: usize, item: Item) {
+        let Some(Item::File(slice)) = self.items.get_mut(place) else { return };
+        slice.position += len as u64;
+        slice.len -= len;
+        if slice.len == 0 {
+            self.items[place] = item;
+        } else {
+            self.items.insert(place, item);
+        }
     }
 
     fn advance(&mut self, mut sent: usize) {
         self.bytes -= sent;
         while sent > 0 {
-            let Some(front) = self.pieces.front_mut() else { return };
+            let Some(front) = self.items.front_mut() else { return };
             let taken = sent.min(front.len());
             match front {
-                Piece::Bytes(bytes) => bytes.advance(taken),
-                Piece::File(slice) => {
+                Item::Bytes(bytes) => bytes.advance(taken),
+                Item::File(slice) => {
                     slice.position += taken as u64;
                     slice.len -= taken;
                     self.warm_bytes = self.warm_bytes.saturating_sub(taken);
                 }
+                Item::Reading(_) => return,
             }
-            if front.is_empty() {
-                self.pieces.pop_front();
+            if front.len() == 0 {
+                self.items.pop_front();
                 self.warm_bytes = 0;
             }
             sent -= taken;

@@ -2,7 +2,6 @@
 
 use std::io;
 
-use bytes::Bytes;
 use host::File;
 use rustix::fs::Advice;
 use rustix::io::{Errno, ReadWriteFlags};
@@ -27,7 +26,7 @@ pub(super) fn is_resident(file: &dyn File, position: u64, len: usize) -> bool {
 }
 
 /// Brings bytes into the page cache and asks for as many again behind them.
-pub(super) async fn bring_in(slice: FileSlice, len: usize) -> io::Result<Option<Bytes>> {
+pub(super) async fn bring_in(slice: FileSlice, len: usize) -> io::Result<()> {
     blocking(move || {
         if let Some(fd) = slice.file.as_fd() {
             let ahead = std::num::NonZero::new(slice.len.min(2 * len) as u64);
@@ -38,22 +37,7 @@ pub(super) async fn bring_in(slice: FileSlice, len: usize) -> io::Result<Option<
                 rustix::io::pread(fd, &mut [0_u8; 1], at)?;
             }
         }
-        Ok(None)
-    })
-    .await
-}
-
-/// Reads bytes, for a stream or file between which the kernel does not copy.
-pub(super) async fn read(slice: FileSlice, len: usize) -> io::Result<Option<Bytes>> {
-    blocking(move || {
-        let mut bytes = vec![0; len];
-        match slice.file.read_at(&mut bytes, slice.position)? {
-            0 => Err(io::ErrorKind::UnexpectedEof.into()),
-            read => {
-                bytes.truncate(read);
-                Ok(Some(bytes.into()))
-            }
-        }
+        Ok(())
     })
     .await
 }

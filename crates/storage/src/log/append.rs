@@ -19,12 +19,10 @@ impl Log {
     /// Appends batches: they get the next offsets, can be read up to the log's end at once, and are on disk once the journal has
     /// reached the position that is returned. Never waits for a disk. If it fails, nothing was appended.
     ///
-    /// The bytes are used in place if nobody else holds on to their memory, and else copied.
+    /// The bytes are used in place if nobody else holds on to their memory, and else copied. Whoever appends for a client looks
+    /// first whether the journal [is busy](crate::Journal::is_busy), and waits then.
     pub fn append(self: &Arc<Self>, records: Bytes, info: AppendInfo) -> Result<Appended, AppendError> {
         let config = self.config.load();
-        if info.origin == Origin::Client && self.context.journal.is_busy() {
-            return Err(AppendError::Busy);
-        }
         self.check_fits_journal(records.len())?;
         let checked = check(records, &info, &config)?;
         let mut writer = self.writer.lock();

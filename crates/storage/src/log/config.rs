@@ -65,7 +65,8 @@ impl LogConfig {
             timestamp_type: self.timestamp_type,
             timestamp_before_max_ms: self.timestamp_before_max_ms,
             timestamp_after_max_ms: self.timestamp_after_max_ms,
-            open_compressed: false,
+            // Whatever is accepted can be read.
+            open_compressed: true,
             inflated_bytes_max: INFLATED_BYTES_MAX,
         }
     }

@@ -12,7 +12,10 @@ use crate::{StorageError, TopicPartition};
 
 /// The longest name of a directory, in bytes.
 const NAME_BYTES_MAX: usize = 255;
-const SUFFIX: &str = "-delete";
+/// Ends the name of a directory that is to be removed.
+const DELETED: &str = "-delete";
+/// Ends the name of a directory of which nobody knows whose it is. It stays until somebody looks.
+const STRAY: &str = "-stray";
 
 impl LogDir {
     /// Deletes a log, and says whether it was there. It is gone when this returns, and no crash brings it back; its directory gets
@@ -37,15 +40,38 @@ impl LogDir {
         Ok(doomed.len())
     }
 
+    /// Sets logs aside which belong to no partition of the cluster, by other names of their directories, as Kafka does. Nothing of
+    /// them is removed. Waits for the disk.
+    pub fn set_strays_aside(&self, partitions: &[TopicPartition]) -> Result<(), StorageError> {
+        if partitions.is_empty() {
+            return Ok(());
+        }
+        // All of them goes to the segments, and the journal forgets them.
+        self.checkpoint()?;
+        for log in partitions.iter().filter_map(|partition| self.log(partition)) {
+            log.close();
+            self.context.logs.write().remove(&log.id().topic_partition());
+            let stray = log.delete(|| self.rename(log.dir(), STRAY))?;
+            tracing::warn!(dir = %stray.display(), "set aside a log that belongs to no partition of the cluster");
+        }
+        self.context.work.name_added();
+        Ok(())
+    }
+
     /// Renames a directory and has it removed.
     pub(super) fn set_aside(&self, dir: &Path) -> Result<(), StorageError> {
-        let mut bits = [0; 16];
-        self.context.host.random.fill(&mut bits);
-        let target = deleted_name(dir, &bits);
-        let renamed = self.context.host.disk.rename(dir, &target);
-        renamed.map_err(|source| StorageError::io(dir, source))?;
+        let target = self.rename(dir, DELETED)?;
         self.context.work.add_removal(target);
         Ok(())
+    }
+
+    fn rename(&self, dir: &Path, suffix: &str) -> Result<PathBuf, StorageError> {
+        let mut bits = [0; 16];
+        self.context.host.random.fill(&mut bits);
+        let target = unique_name(dir, &bits, suffix);
+        let renamed = self.context.host.disk.rename(dir, &target);
+        renamed.map_err(|source| StorageError::io(dir, source))?;
+        Ok(target)
     }
 }
 
@@ -60,10 +86,10 @@ fn deletion(log: &Arc<Log>) -> Entry {
     }
 }
 
-/// `TOPIC-P.<32 hexadecimal digits>-delete`, the topic cut so that the name is not too long.
-fn deleted_name(dir: &Path, bits: &[u8; 16]) -> PathBuf {
+/// `TOPIC-P.<32 hexadecimal digits>` and the suffix, the topic cut so that the name is not too long.
+fn unique_name(dir: &Path, bits: &[u8; 16], suffix: &str) -> PathBuf {
     let name = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let tail = format!(".{:032x}{SUFFIX}", u128::from_be_bytes(*bits));
+    let tail = format!(".{:032x}{suffix}", u128::from_be_bytes(*bits));
     let (topic, partition) = name.rsplit_once('-').unwrap_or((&name, "0"));
     // Names of topics are ASCII.
     let room = NAME_BYTES_MAX - tail.len() - partition.len() - 1;
@@ -72,7 +98,7 @@ fn deleted_name(dir: &Path, bits: &[u8; 16]) -> PathBuf {
 
 /// Whether a directory is that of a deleted log.
 pub(super) fn is_deleted(name: &str) -> bool {
-    name.ends_with(SUFFIX)
+    name.ends_with(DELETED)
 }
 
 #[cfg(test)]
@@ -83,7 +109,7 @@ mod tests {
     fn the_name_of_a_deleted_log_fits_a_directory() {
         let name = |topic: &str| {
             let dir = Path::new("/data").join(format!("{topic}-11"));
-            deleted_name(&dir, &[0xab; 16]).file_name().unwrap().to_str().unwrap().to_owned()
+            unique_name(&dir, &[0xab; 16], DELETED).file_name().unwrap().to_str().unwrap().to_owned()
         };
         assert_eq!(name("a-b"), "a-b-11.abababababababababababababababab-delete");
         assert!(is_deleted(&name("a-b")));

@@ -38,7 +38,7 @@ impl Command {
     /// Does it.
     pub fn run(self) -> Result<(), Failure> {
         match self {
-            Command::Server(args) => server::run(args),
+            Command::Server(args) => server::run(&args),
         }
     }
 }

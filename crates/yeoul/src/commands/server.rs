@@ -1,8 +1,14 @@
-//! `yeoul server`: a broker on this machine.
+//! `yeoul server`: a broker, from Kafka's properties file or from nothing.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::Args;
+use config::{BrokerConfig, ConfigError, Notice, Properties};
+use host::Host;
+use metadata::MetadataVersion;
+use protocol::Uuid;
+use quorum::{Formatting, VoterSet};
+use server::{Server, ServerOptions};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::failure::Failure;
 
@@ -11,34 +17,159 @@ const EXAMPLES: &str = "\
   yeoul server --data /var/lib/yeoul
   yeoul server server.properties --override listeners=PLAINTEXT://127.0.0.1:9192";
 
-/// Where a broker's settings come from.
-#[derive(Args, Debug)]
+/// Runs a broker: with Kafka's properties file, or without any file.
+#[derive(Debug, clap::Args)]
 #[command(help_template = super::HELP, before_help = EXAMPLES)]
 pub struct ServerArgs {
-    /// Kafka's `server.properties`; without one the broker serves this machine alone
-    #[arg(value_name = "FILE")]
-    pub file: Option<PathBuf>,
-    /// A setting in place of the file's
+    /// Kafka's `server.properties`. Its log directories must be formatted: see `yeoul storage format`
+    file: Option<PathBuf>,
+    /// A setting over those of the file, as `--override log.retention.hours=1`; may be given several times
     #[arg(long = "override", value_name = "KEY=VALUE")]
-    pub overrides: Vec<String>,
-    /// The directory of the data, in place of `log.dirs`
-    #[arg(long, value_name = "DIR")]
-    pub data: Option<PathBuf>,
+    overrides: Vec<String>,
+    /// Where a node without a file keeps its data
+    #[arg(long, value_name = "DIR", conflicts_with = "file")]
+    data: Option<PathBuf>,
+    /// How records get from the journal to their segments; for measuring
+    #[arg(long, value_enum, default_value_t = Destage::Direct, hide = true)]
+    destage: Destage,
 }
 
-/// Runs the broker until it is told to stop.
-pub fn run(args: ServerArgs) -> Result<(), Failure> {
-    let overrides = args.overrides.iter().map(|text| setting(text)).collect::<Result<Vec<_>, _>>()?;
-    tracing::debug!(file = ?args.file, data = ?args.data, ?overrides, "what was asked for");
-    Err(Failure::failed("this build has no broker yet"))
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Destage {
+    /// Large writes past the page cache.
+    Direct,
+    /// All writes through the page cache.
+    Buffered,
 }
 
-/// `key=value` as the two.
-fn setting(text: &str) -> Result<(String, String), Failure> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        _ => Err(Failure::Usage(format!("`{text}` is not of the form key=value"))),
+/// Runs the broker until SIGTERM or SIGINT.
+pub fn run(args: &ServerArgs) -> Result<(), Failure> {
+    serve(args).map_err(|reason| Failure::failed(format_args!("yeoul server: {reason}")))
+}
+
+fn serve(args: &ServerArgs) -> Result<(), String> {
+    let (properties, fresh_data) = properties(args)?;
+    let (config, notices) = BrokerConfig::new(&properties).map_err(|errors| all(&errors))?;
+    tell(&notices);
+    let host = Host::real();
+    if let Some(data) = &fresh_data {
+        format_standalone(&host, &config).map_err(|reason| format!("{}: {reason}", data.display()))?;
     }
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| format!("no threads: {error}"))?;
+    runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
+        let server = Server::start(host, config, options(args)).await.map_err(|error| error.to_string())?;
+        greet(&server, fresh_data.as_deref());
+        tokio::select! {
+            _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
+            _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
+        }
+        server.stop().await.map_err(|error| format!("the broker did not stop in order: {error}"))
+    })
+}
+
+fn options(args: &ServerArgs) -> ServerOptions {
+    let destage = match args.destage {
+        Destage::Direct => storage::DestageMode::Direct,
+        Destage::Buffered => storage::DestageMode::Buffered,
+    };
+    ServerOptions { destage }
+}
+
+/// The settings, and where a node without a file has its data.
+fn properties(args: &ServerArgs) -> Result<(Properties, Option<PathBuf>), String> {
+    let (mut properties, data) = match &args.file {
+        Some(file) => (read(file)?, None),
+        None => {
+            let data = args.data.clone().map_or_else(default_data, Ok)?;
+            (BrokerConfig::standalone(&data), Some(data))
+        }
+    };
+    for pair in &args.overrides {
+        properties.set_pair(pair).map_err(|error| format!("--override {pair}: {error}"))?;
+    }
+    Ok((properties, data))
+}
+
+fn read(file: &Path) -> Result<Properties, String> {
+    let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    Properties::parse(&text).map_err(|error| format!("{}: {error}", file.display()))
+}
+
+/// `$XDG_DATA_HOME/yeoul`, or `~/.local/share/yeoul`.
+fn default_data() -> Result<PathBuf, String> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let home = || set("HOME").map(|home| home.join(".local/share"));
+    let share = set("XDG_DATA_HOME").or_else(home);
+    share
+        .map(|share| share.join("yeoul"))
+        .ok_or_else(|| "there is no home directory to keep the data in: say where with --data DIR".to_owned())
+}
+
+/// Every error on a line of its own.
+fn all(errors: &[ConfigError]) -> String {
+    let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
+/// Says once what is set without effect.
+fn tell(notices: &[Notice]) {
+    for notice in notices {
+        tracing::warn!(hint = notice.hint.as_deref(), "{}", notice.message);
+    }
+}
+
+/// Formats the directories of a node without a file, unless they are.
+fn format_standalone(host: &Host, config: &BrokerConfig) -> Result<(), String> {
+    let mut bytes = [0; 16];
+    host.random.fill(&mut bytes);
+    let known =
+        quorum::load_directories(host, &config.node.log_dirs, &config.node.metadata_log_dir, config.node.id);
+    if known.is_ok() {
+        return Ok(());
+    }
+    let formatting = Formatting {
+        cluster_id: Uuid::from_random(bytes).to_string(),
+        node_id: config.node.id,
+        log_dirs: config.node.log_dirs.clone(),
+        metadata_log_dir: config.node.metadata_log_dir.clone(),
+        metadata_version: MetadataVersion::LATEST,
+        features: Vec::new(),
+        records: Vec::new(),
+        voters: VoterSet::Elsewhere,
+    };
+    // Directories of another node or cluster are refused here, and stay as they are.
+    quorum::format(host, &formatting, false).map(drop).map_err(|error| error.to_string())
+}
+
+/// Says where to connect; and to a newcomer, what to try next.
+fn greet(server: &Server, fresh_data: Option<&Path>) {
+    let Some((_, first)) = server.addresses().first() else { return };
+    for (name, address) in server.addresses() {
+        tracing::info!(listener = %name, %address, "serving clients");
+    }
+    if let Some(data) = fresh_data {
+        println!("{}", greeting(&first.to_string(), data));
+    }
+}
+
+fn greeting(address: &str, data: &Path) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    format!(
+        "\n\
+         Yeoul {version} is ready: any Kafka client can connect to  {address}\n\
+         Data is kept in {}\n\
+         An acknowledged record is on disk.\n\
+         \n\
+         Try in another terminal:\n\
+         \x20 yeoul topics --bootstrap-server {address} --create --topic greetings\n\
+         \x20 echo hello | yeoul console-producer --bootstrap-server {address} --topic greetings\n\
+         \x20 yeoul console-consumer --bootstrap-server {address} --topic greetings --from-beginning\n\
+         \n\
+         Stop with Ctrl-C.",
+        data.display()
+    )
 }
 
 #[cfg(test)]
@@ -46,10 +177,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_setting_is_cut_at_the_first_equals_sign() {
-        let key_and_value = |key: &str, value: &str| Ok((key.to_owned(), value.to_owned()));
-        assert_eq!(setting("a=b=c"), key_and_value("a", "b=c"));
-        assert_eq!(setting("a="), key_and_value("a", ""));
-        assert!(setting("a").is_err() && setting("=b").is_err());
+    fn a_newcomer_is_told_an_address_and_a_command_that_works_with_it() {
+        let text = greeting("127.0.0.1:9092", Path::new("/data"));
+        assert!(text.contains("connect to  127.0.0.1:9092"));
+        assert!(text.contains("yeoul topics --bootstrap-server 127.0.0.1:9092 --create --topic greetings"));
+        assert!(text.contains("/data"));
     }
 }

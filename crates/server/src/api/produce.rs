@@ -1,0 +1,305 @@
+//! Produce (KIP-98, KIP-219, KIP-467, KIP-516): each partition's batch goes to its log, and the answer waits for the disk once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use protocol::messages::produce_request::TopicProduceData;
+use protocol::messages::produce_response::{
+    BatchIndexAndErrorMessage, PartitionProduceResponse, TopicProduceResponse,
+};
+use protocol::messages::{ProduceRequest, ProduceResponse};
+use protocol::records::BatchHeader;
+use protocol::{ErrorCode, Records, Uuid};
+use storage::{AppendError, AppendInfo, Appended, Lsn, Origin};
+use tokio::sync::oneshot;
+
+use super::{Call, Handle};
+use crate::Broker;
+use crate::net::{CloseReason, Done, Started};
+use crate::partitions::Partition;
+
+const ACKS_ALL: i16 = -1;
+const TOPIC_IDS_SINCE: i16 = 13;
+
+impl Handle for ProduceRequest {
+    fn start(self, broker: &Arc<Broker>, call: Call) -> Started {
+        let mut work = Work::new(broker, &call, self);
+        work.append();
+        if work.is_held_up() {
+            return Started::Working(Box::pin(work.finish_when_ready(call)));
+        }
+        match work.into_unflushed() {
+            (response, acks, unflushed) if unflushed.is_empty() => {
+                Started::Done(finish(&call, acks, &response))
+            }
+            (response, acks, unflushed) => {
+                Started::Settling(Box::pin(settle(call, response, acks, unflushed)))
+            }
+        }
+    }
+}
+
+/// A partition's batch and what became of it.
+struct Piece {
+    topic: usize,
+    index: i32,
+    fate: Fate,
+}
+
+enum Fate {
+    /// It waits for room in the journal.
+    HeldUp(Arc<Partition>, Bytes),
+    Appended(Arc<Partition>, Appended),
+    Refused(PartitionProduceResponse),
+}
+
+/// A request while its batches are being appended.
+struct Work {
+    broker: Arc<Broker>,
+    acks: i16,
+    timeout: Duration,
+    /// Names and ids, in the request's order.
+    topics: Vec<(String, Uuid)>,
+    pieces: Vec<Piece>,
+}
+
+impl Work {
+    fn new(broker: &Arc<Broker>, call: &Call, request: ProduceRequest) -> Work {
+        let acks_valid = (-1..=1).contains(&request.acks);
+        let mut topics = Vec::with_capacity(request.topic_data.len());
+        let mut pieces = Vec::new();
+        for topic in request.topic_data {
+            let place = topics.len();
+            topics.push((topic.name.clone(), topic.topic_id));
+            pieces.extend(split(broker, call.version, acks_valid, request.acks, topic, place));
+        }
+        let timeout = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
+        Work { broker: Arc::clone(broker), acks: request.acks, timeout, topics, pieces }
+    }
+
+    fn is_held_up(&self) -> bool {
+        self.pieces.iter().any(|piece| matches!(piece.fate, Fate::HeldUp(..)))
+    }
+
+    /// Appends what is to be appended. Some may be held up, since the journal is busy.
+    fn append(&mut self) {
+        let now_ms = self.broker.host.clock.now_ms();
+        for piece in &mut self.pieces {
+            let held = std::mem::replace(&mut piece.fate, Fate::Refused(PartitionProduceResponse::default()));
+            piece.fate = match held {
+                Fate::HeldUp(partition, records) => append(partition, records, piece.index, now_ms),
+                settled => settled,
+            };
+        }
+    }
+
+    /// Appends as soon as there is room, as long as the client is willing to wait.
+    async fn finish_when_ready(mut self, call: Call) -> Done {
+        let deadline = tokio::time::Instant::now() + self.timeout;
+        while let Some(partition) = self.first_held_up() {
+            let (sender, ready) = oneshot::channel();
+            // Whoever has given up waiting needs no word.
+            let tell = move || sender.send(()).unwrap_or_default();
+            partition.log_dir.journal().when_ready(Box::new(tell));
+            if tokio::time::timeout_at(deadline, ready).await.is_err() {
+                self.give_up();
+            }
+            self.append();
+        }
+        let (response, acks, unflushed) = self.into_unflushed();
+        settle(call, response, acks, unflushed).await
+    }
+
+    fn first_held_up(&self) -> Option<Arc<Partition>> {
+        self.pieces.iter().find_map(|piece| match &piece.fate {
+            Fate::HeldUp(partition, _) => Some(Arc::clone(partition)),
+            _ => None,
+        })
+    }
+
+    fn give_up(&mut self) {
+        for piece in &mut self.pieces {
+            if matches!(piece.fate, Fate::HeldUp(..)) {
+                piece.fate = Fate::Refused(refused(piece.index, ErrorCode::RequestTimedOut));
+            }
+        }
+    }
+
+    /// The response, as it is if the disk does its part, and what it waits for.
+    fn into_unflushed(self) -> (ProduceResponse, i16, Unflushed) {
+        let mut unflushed = Unflushed::default();
+        let mut responses: Vec<TopicProduceResponse> = self
+            .topics
+            .into_iter()
+            .map(|(name, topic_id)| TopicProduceResponse { name, topic_id, ..Default::default() })
+            .collect();
+        for piece in self.pieces {
+            let response = match piece.fate {
+                Fate::Appended(partition, appended) => {
+                    unflushed.add(self.acks, &partition, &appended);
+                    accepted(piece.index, &appended)
+                }
+                Fate::Refused(response) => response,
+                Fate::HeldUp(..) => refused(piece.index, ErrorCode::RequestTimedOut),
+            };
+            responses[piece.topic].partition_responses.push(response);
+        }
+        (ProduceResponse { responses, ..Default::default() }, self.acks, unflushed)
+    }
+}
+
+/// A topic's partitions with their batches, or why not.
+fn split(
+    broker: &Broker,
+    version: i16,
+    acks_valid: bool,
+    acks: i16,
+    topic: TopicProduceData,
+    place: usize,
+) -> Vec<Piece> {
+    let (name, topic_id) = (topic.name, topic.topic_id);
+    let find = |index| {
+        if !acks_valid {
+            return Err(ErrorCode::InvalidRequiredAcks);
+        }
+        let partition = match version {
+            TOPIC_IDS_SINCE.. => broker.partition_by_id(topic_id, index),
+            _ => broker.partition_by_name(&name, index),
+        }?;
+        if acks == ACKS_ALL && !partition.has_enough_in_sync() {
+            return Err(ErrorCode::NotEnoughReplicas);
+        }
+        Ok(partition)
+    };
+    let pieces = topic.partition_data.into_iter().map(|data| {
+        let fate = match find(data.index) {
+            Ok(partition) => Fate::HeldUp(partition, contiguous(data.records)),
+            Err(error) => Fate::Refused(refused(data.index, error)),
+        };
+        Piece { topic: place, index: data.index, fate }
+    });
+    pieces.collect()
+}
+
+/// What was decoded lies in one piece; null is no batch at all.
+fn contiguous(records: Records) -> Bytes {
+    match records {
+        Records::Bytes(bytes) => bytes,
+        _ => Bytes::new(),
+    }
+}
+
+fn append(partition: Arc<Partition>, records: Bytes, index: i32, now_ms: i64) -> Fate {
+    if is_transactional(&records) {
+        // No transaction can be under way, for nobody coordinates them here.
+        return Fate::Refused(refused(index, ErrorCode::InvalidTxnState));
+    }
+    let info = AppendInfo { leader_epoch: partition.leader_epoch, now_ms, origin: Origin::Client };
+    if partition.log_dir.journal().is_busy() {
+        return Fate::HeldUp(partition, records);
+    }
+    match partition.log.append(records, info) {
+        Ok(appended) => Fate::Appended(partition, appended),
+        Err(error) => Fate::Refused(unappended(index, &error, partition.log.log_start_offset())),
+    }
+}
+
+fn is_transactional(records: &[u8]) -> bool {
+    BatchHeader::parse(records).is_ok_and(|header| header.is_transactional())
+}
+
+fn accepted(index: i32, appended: &Appended) -> PartitionProduceResponse {
+    PartitionProduceResponse {
+        index,
+        base_offset: appended.base_offset,
+        log_append_time_ms: appended.log_append_time_ms,
+        log_start_offset: appended.log_start_offset,
+        ..Default::default()
+    }
+}
+
+fn refused(index: i32, error: ErrorCode) -> PartitionProduceResponse {
+    PartitionProduceResponse { index, error_code: error.code(), base_offset: -1, ..Default::default() }
+}
+
+fn unappended(index: i32, error: &AppendError, log_start_offset: i64) -> PartitionProduceResponse {
+    let faults = error.record_errors().iter();
+    let record_errors = faults.map(|fault| BatchIndexAndErrorMessage {
+        batch_index: fault.batch_index,
+        batch_index_error_message: Some(fault.fault.to_string()),
+    });
+    let log_start_offset = if matches!(error, AppendError::Invalid(_)) { log_start_offset } else { -1 };
+    PartitionProduceResponse {
+        log_start_offset,
+        record_errors: record_errors.collect(),
+        error_message: Some(error.to_string()),
+        ..refused(index, error.code())
+    }
+}
+
+/// The last place in each journal that has to be on disk before the answer leaves.
+#[derive(Default)]
+struct Unflushed {
+    last: BTreeMap<usize, (Arc<storage::LogDir>, Lsn)>,
+}
+
+impl Unflushed {
+    fn is_empty(&self) -> bool {
+        self.last.is_empty()
+    }
+
+    fn add(&mut self, acks: i16, partition: &Partition, appended: &Appended) {
+        let from_memory = acks == 0 || partition.log.config().ack_from_memory;
+        if !from_memory {
+            let dir = &partition.log_dir;
+            let last =
+                self.last.entry(Arc::as_ptr(dir) as usize).or_insert_with(|| (Arc::clone(dir), Lsn(0)));
+            last.1 = last.1.max(appended.position);
+        }
+    }
+
+    /// Whether all of it got on disk.
+    async fn flushed(self) -> bool {
+        let waits = self.last.into_values().map(|(dir, lsn)| {
+            let (sender, receiver) = oneshot::channel();
+            // A client that is gone needs no word.
+            let tell = move |result: Result<(), _>| sender.send(result.is_ok()).unwrap_or_default();
+            dir.journal().when_durable(lsn, Box::new(tell));
+            receiver
+        });
+        let waits: Vec<_> = waits.collect();
+        let mut all = true;
+        for wait in waits {
+            all &= wait.await.unwrap_or(false);
+        }
+        all
+    }
+}
+
+/// Answers once the disk has done its part.
+async fn settle(call: Call, mut response: ProduceResponse, acks: i16, unflushed: Unflushed) -> Done {
+    if !unflushed.flushed().await {
+        let partitions = response.responses.iter_mut().flat_map(|topic| &mut topic.partition_responses);
+        for partition in partitions.filter(|partition| partition.error_code == 0) {
+            *partition = refused(partition.index, ErrorCode::KafkaStorageError);
+        }
+    }
+    finish(&call, acks, &response)
+}
+
+/// A client that wants no answer learns of a failure by the end of its connection.
+fn finish(call: &Call, acks: i16, response: &ProduceResponse) -> Done {
+    if acks != 0 {
+        return call.answer(response);
+    }
+    let mut partitions = response.responses.iter().flat_map(|topic| &topic.partition_responses);
+    match partitions.find(|partition| partition.error_code != 0) {
+        None => Done::Silent,
+        Some(failed) => {
+            let error = ErrorCode::from(failed.error_code);
+            Done::Close(CloseReason(format!("a batch was refused with {} and acks=0", error.name())))
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! From a topic's settings to those of its logs. Pure.
+
+use config::{BrokerConfig, CompressionType, Overrides, TimestampType, TopicConfig};
+use storage::{DestageMode, LogConfig, LogDirOptions};
+
+use crate::internal_topics::is_internal;
+
+/// The settings of a topic's logs. Logs of internal topics answer after the flush, whatever is set.
+pub(crate) fn of_topic(broker: &BrokerConfig, name: &str, overrides: &Overrides) -> LogConfig {
+    let config = of(&TopicConfig::resolve(broker, overrides));
+    LogConfig { ack_from_memory: config.ack_from_memory && !is_internal(name), ..config }
+}
+
+/// The settings of the metadata log, by Kafka's `metadata.log.*`. It answers after the flush.
+pub(crate) fn of_metadata(broker: &BrokerConfig) -> LogConfig {
+    let values = broker.values();
+    LogConfig {
+        segment_bytes: u32::try_from(values.long("metadata.log.segment.bytes")).unwrap_or(u32::MAX),
+        segment_ms: values.long("metadata.log.segment.ms"),
+        batch_bytes_max: METADATA_BATCH_BYTES_MAX,
+        ack_from_memory: false,
+        ..LogConfig::default()
+    }
+}
+
+/// `KafkaRaftClient.MAX_BATCH_SIZE_BYTES`.
+const METADATA_BATCH_BYTES_MAX: u32 = 8 * 1024 * 1024;
+
+/// The settings of a log directory.
+pub(crate) fn of_directory(broker: &BrokerConfig, destage: DestageMode) -> LogDirOptions {
+    LogDirOptions {
+        journal_bytes_max: broker.logs.journal_bytes_max,
+        tail_bytes_max: broker.logs.tail_bytes_max,
+        destage,
+        default_config: of(&TopicConfig::resolve(broker, &Overrides::new())),
+        ..LogDirOptions::default()
+    }
+}
+
+fn of(topic: &TopicConfig) -> LogConfig {
+    LogConfig {
+        segment_bytes: topic.segment_bytes,
+        segment_ms: topic.segment_ms,
+        segment_jitter_ms: topic.segment_jitter_ms,
+        index_bytes: topic.segment_index_bytes,
+        index_interval_bytes: topic.index_interval_bytes,
+        batch_bytes_max: topic.max_message_bytes,
+        compacted: topic.cleanup_policy.compact,
+        compression: match topic.compression_type {
+            CompressionType::Producer => None,
+            CompressionType::Always(compression) => Some(compression),
+        },
+        timestamp_type: match topic.message_timestamp_type {
+            TimestampType::CreateTime => protocol::records::TimestampType::CreateTime,
+            TimestampType::LogAppendTime => protocol::records::TimestampType::LogAppendTime,
+        },
+        timestamp_before_max_ms: topic.message_timestamp_before_max_ms,
+        timestamp_after_max_ms: topic.message_timestamp_after_max_ms,
+        ack_from_memory: !topic.acks_flush,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn broker() -> BrokerConfig {
+        let mut properties = BrokerConfig::standalone(std::path::Path::new("/data"));
+        properties.set("yeoul.acks.flush", "false");
+        BrokerConfig::new(&properties).unwrap().0
+    }
+
+    #[test]
+    fn internal_topics_and_the_metadata_log_answer_after_the_flush_whatever_is_set() {
+        let none = Overrides::new();
+        assert!(of_topic(&broker(), "orders", &none).ack_from_memory);
+        assert!(!of_topic(&broker(), "__consumer_offsets", &none).ack_from_memory);
+        assert!(!of_metadata(&broker()).ack_from_memory);
+    }
+
+    #[test]
+    fn without_settings_logs_are_as_kafkas() {
+        let standalone = BrokerConfig::standalone(std::path::Path::new("/data"));
+        let (broker, _) = BrokerConfig::new(&standalone).unwrap();
+        assert_eq!(of_topic(&broker, "orders", &Overrides::new()), LogConfig::default());
+    }
+}
