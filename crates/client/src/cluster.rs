@@ -54,7 +54,12 @@ pub struct Cluster {
     addresses: HashMap<i32, String>,
     connections: HashMap<String, Connection>,
     leaders: HashMap<String, Vec<Partition>>,
+    /// When it was last said that no broker can be reached.
+    warned: Option<Instant>,
 }
+
+/// How often it is said that no broker can be reached.
+const WARN_EVERY: Duration = Duration::from_secs(1);
 
 /// A partition and its leader, as the last metadata told it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +73,7 @@ pub struct Partition {
 }
 
 impl Cluster {
-    /// Connects to the first server of `host:port,host:port` that answers.
+    /// Connects to the first server of `host:port,host:port` that answers, and waits for one as long as retries go.
     pub async fn connect(bootstrap: &str, options: ClientOptions) -> Result<Cluster, ClientError> {
         let servers = bootstrap.split(',').map(str::trim).filter(|server| !server.is_empty());
         let bootstrap = servers.map(checked_address).collect::<Result<Vec<_>, _>>()?;
@@ -78,9 +83,16 @@ impl Cluster {
             addresses: HashMap::new(),
             connections: HashMap::new(),
             leaders: HashMap::new(),
+            warned: None,
         };
-        cluster.any().await?;
-        Ok(cluster)
+        let deadline = Instant::now() + cluster.options.retry_for;
+        loop {
+            match cluster.any().await {
+                Ok(_) => return Ok(cluster),
+                Err(error) if error.is_retriable() && cluster.pause(deadline).await => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// How this client behaves.
@@ -94,7 +106,9 @@ impl Cluster {
         if let Some(open) = open {
             return Ok(open.clone());
         }
-        let known = self.addresses.values().chain(&self.bootstrap).cloned().collect::<Vec<_>>();
+        let mut known: Vec<String> = self.addresses.values().chain(&self.bootstrap).cloned().collect();
+        known.sort_unstable();
+        known.dedup();
         let mut failed = None;
         for address in &known {
             match self.open(address).await {
@@ -102,9 +116,20 @@ impl Cluster {
                 Err(error) => failed = Some(error),
             }
         }
-        match failed {
-            Some(error) if known.len() == 1 => Err(error),
-            _ => Err(ClientError::NoBroker(known.join(","))),
+        let error = match failed {
+            Some(error) if known.len() == 1 => error,
+            _ => ClientError::NoBroker(known.join(",")),
+        };
+        self.warn(&error);
+        Err(error)
+    }
+
+    /// Says that no broker can be reached; not at every try, of which there are many a second.
+    fn warn(&mut self, error: &ClientError) {
+        let now = Instant::now();
+        if self.warned.is_none_or(|last| last + WARN_EVERY <= now) {
+            self.warned = Some(now);
+            tracing::warn!("{error}");
         }
     }
 

@@ -16,6 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, BufWriter};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use crate::ClientOptions;
@@ -26,11 +27,29 @@ const QUEUE_FRAMES: usize = 64;
 /// Room that is made for an answer before its bytes arrive.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// A connection to one broker, shared by its clones. It ends when the last of them is dropped.
+/// A connection to one broker, shared by its clones. It ends when the last of them is dropped; what was sent before goes out.
 #[derive(Clone, Debug)]
 pub struct Connection {
     shared: Arc<Shared>,
-    frames: mpsc::Sender<Vec<Part>>,
+    frames: mpsc::Sender<Frame>,
+    _reader: Arc<Reading>,
+}
+
+/// A request on its way out, and whom to tell once it is handed to the system.
+#[derive(Debug)]
+struct Frame {
+    parts: Vec<Part>,
+    written: Option<oneshot::Sender<()>>,
+}
+
+/// The task that reads answers. It would wait for a silent broker for ever.
+#[derive(Debug)]
+struct Reading(AbortHandle);
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 #[derive(Debug)]
@@ -47,6 +66,15 @@ struct Shared {
 struct Waiting {
     closed: bool,
     by_id: HashMap<i32, oneshot::Sender<Bytes>>,
+}
+
+impl Shared {
+    /// Lets everybody who waits know that no answer comes any more.
+    fn close(&self) {
+        let mut waiting = locked(&self.waiting);
+        waiting.closed = true;
+        waiting.by_id.clear();
+    }
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -78,8 +106,8 @@ impl Connection {
             waiting: Mutex::default(),
         });
         tokio::spawn(write_frames(write, queue));
-        tokio::spawn(read_frames(read, shared.clone()));
-        Connection { shared, frames }
+        let reader = tokio::spawn(read_frames(read, shared.clone())).abort_handle();
+        Connection { shared, frames, _reader: Arc::new(Reading(reader)) }
     }
 
     // An old broker answers an ApiVersions that is too new in version 0, and says there what it knows (KIP-511).
@@ -136,10 +164,13 @@ impl Connection {
         self.ask_within(request, self.version::<R>(max)?, after).await
     }
 
-    /// Sends a request that is never answered: Produce with acks=0.
+    /// Sends a request that is never answered: Produce with acks=0. Returns when the system has all of it.
     pub async fn tell<R: Request>(&self, request: &R, max: i16) -> Result<(), ClientError> {
-        let frame = self.frame(request, self.version::<R>(max)?, self.next_id())?;
-        self.frames.send(frame).await.map_err(|_| self.lost())
+        let parts = self.frame(request, self.version::<R>(max)?, self.next_id())?;
+        let (written, done) = oneshot::channel();
+        let frame = Frame { parts, written: Some(written) };
+        self.frames.send(frame).await.map_err(|_| self.lost())?;
+        done.await.map_err(|_| self.lost())
     }
 
     async fn ask<R: Request>(&self, request: &R, version: i16) -> Result<R::Response, ClientError> {
@@ -153,7 +184,7 @@ impl Connection {
         after: Duration,
     ) -> Result<R::Response, ClientError> {
         let id = self.next_id();
-        let frame = self.frame(request, version, id)?;
+        let frame = Frame { parts: self.frame(request, version, id)?, written: None };
         let answer = self.expect_answer(id)?;
         let exchange = async {
             self.frames.send(frame).await.map_err(|_| self.lost())?;
@@ -162,7 +193,8 @@ impl Connection {
         match timeout(after, exchange).await {
             Ok(body) => read_answer::<R>(body?, version),
             Err(_) => {
-                locked(&self.shared.waiting).by_id.remove(&id);
+                // What comes on a connection after this is too late for somebody: the next request takes a new one.
+                self.shared.close();
                 Err(ClientError::TimedOut { api: R::API_KEY.name(), after })
             }
         }
@@ -213,13 +245,21 @@ fn read_answer<R: Request>(frame: Bytes, version: i16) -> Result<R::Response, Cl
     Ok(R::Response::decode(&mut reader, version)?)
 }
 
-async fn write_frames(stream: OwnedWriteHalf, mut queue: mpsc::Receiver<Vec<Part>>) {
+async fn write_frames(stream: OwnedWriteHalf, mut queue: mpsc::Receiver<Frame>) {
     let mut stream = BufWriter::with_capacity(CHUNK_BYTES, stream);
+    let mut unflushed = Vec::new();
     while let Some(frame) = queue.recv().await {
-        let written = write_frame(&mut stream, &frame).await;
-        let flushed = if queue.is_empty() { stream.flush().await } else { Ok(()) };
-        if written.and(flushed).is_err() {
+        if write_frame(&mut stream, &frame.parts).await.is_err() {
             return;
+        }
+        unflushed.extend(frame.written);
+        if queue.is_empty() {
+            if stream.flush().await.is_err() {
+                return;
+            }
+            for written in unflushed.drain(..) {
+                let _ = written.send(());
+            }
         }
     }
 }
@@ -242,9 +282,7 @@ async fn read_frames(mut stream: OwnedReadHalf, shared: Arc<Shared>) {
             let _ = sender.send(frame);
         }
     }
-    let mut waiting = locked(&shared.waiting);
-    waiting.closed = true;
-    waiting.by_id.clear();
+    shared.close();
 }
 
 /// A frame without its length. Memory grows with the bytes that arrive, not with what the length says.

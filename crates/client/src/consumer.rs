@@ -4,12 +4,12 @@ mod assignor;
 mod fetch;
 mod group;
 mod offsets;
+mod subscription;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use protocol::ErrorCode;
 use protocol::records::{Header, TimestampType};
 use tokio::time::Instant;
 
@@ -17,6 +17,8 @@ use crate::cluster::Cluster;
 use crate::error::ClientError;
 pub use assignor::assign_ranges;
 use group::Membership;
+pub use subscription::Topics;
+use subscription::{Counts, Subscription};
 
 /// A partition by topic and number.
 pub(crate) type Place = (String, i32);
@@ -115,10 +117,18 @@ pub struct Consumer {
     options: ConsumerOptions,
     /// The next offset of each partition; none until it is looked up.
     positions: BTreeMap<Place, Position>,
-    membership: Option<Membership>,
+    source: Source,
 }
 
-#[derive(Clone, Copy, Debug)]
+/// Who says which partitions are read.
+#[derive(Debug)]
+enum Source {
+    Caller,
+    Topics(Subscription),
+    Group(Box<Membership>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Position {
     Unresolved(Start),
     At(i64),
@@ -135,7 +145,13 @@ impl Consumer {
             .into_iter()
             .map(|(topic, partition, start)| ((topic, partition), Position::Unresolved(start)))
             .collect();
-        Consumer { cluster, options, positions, membership: None }
+        Consumer { cluster, options, positions, source: Source::Caller }
+    }
+
+    /// Reads all partitions of topics, also of those that come into being later, without a group.
+    pub fn read_all(cluster: Cluster, options: ConsumerOptions, topics: Topics) -> Consumer {
+        let source = Source::Topics(Subscription::new(topics));
+        Consumer { cluster, options, positions: BTreeMap::new(), source }
     }
 
     /// Reads the share of the topics that a group gives to this member.
@@ -143,18 +159,20 @@ impl Consumer {
         cluster: Cluster,
         options: ConsumerOptions,
         group: GroupOptions,
-        topics: Vec<String>,
+        topics: Topics,
     ) -> Consumer {
-        let membership = Some(Membership::new(group, topics));
-        Consumer { cluster, options, positions: BTreeMap::new(), membership }
+        let source = Source::Group(Box::new(Membership::new(group, topics)));
+        Consumer { cluster, options, positions: BTreeMap::new(), source }
     }
 
     /// The next records, maybe none after `wait_max`. Call it again and again: a member of a group also keeps its
-    /// membership and commits in here.
+    /// membership and commits in here. A cluster that does not answer is waited for.
+    ///
+    /// A caller that stops waiting for it loses no records, but should then [`close`](Consumer::close) or call it again.
     pub async fn poll(&mut self) -> Result<Vec<ConsumerRecord>, ClientError> {
-        self.keep_membership().await?;
         match self.read().await {
             Err(error) if error.is_retriable() => {
+                tracing::debug!(%error, "trying again");
                 self.positions.keys().for_each(|(topic, _)| self.cluster.forget(topic));
                 self.cluster.pause(Instant::now() + self.options.wait_max).await;
                 Ok(Vec::new())
@@ -164,6 +182,7 @@ impl Consumer {
     }
 
     async fn read(&mut self) -> Result<Vec<ConsumerRecord>, ClientError> {
+        self.keep_partitions().await?;
         offsets::resolve(&mut self.cluster, &self.options, &mut self.positions).await?;
         if self.positions.is_empty() {
             tokio::time::sleep(self.options.wait_max).await;
@@ -184,9 +203,9 @@ impl Consumer {
     /// Commits what the last calls of [`poll`](Consumer::poll) gave. Without a group it does nothing.
     pub async fn commit(&mut self) -> Result<(), ClientError> {
         let offsets = self.offsets();
-        match &mut self.membership {
-            Some(membership) => membership.commit(&mut self.cluster, offsets).await,
-            None => Ok(()),
+        match &mut self.source {
+            Source::Group(membership) => membership.commit(&mut self.cluster, offsets).await,
+            Source::Caller | Source::Topics(_) => Ok(()),
         }
     }
 
@@ -199,38 +218,64 @@ impl Consumer {
 
     /// Commits where that is automatic, and leaves the group.
     pub async fn close(mut self) -> Result<(), ClientError> {
-        let auto = self.membership.as_ref().is_some_and(Membership::commits_by_itself);
-        let committed = if auto { self.commit().await } else { Ok(()) };
-        if let Some(mut membership) = self.membership.take() {
-            membership.leave(&mut self.cluster).await?;
-        }
+        let offsets = self.offsets();
+        let Source::Group(membership) = &mut self.source else { return Ok(()) };
+        let committed = match membership.commits_by_itself() {
+            true => membership.commit(&mut self.cluster, offsets).await,
+            false => Ok(()),
+        };
+        membership.leave(&mut self.cluster).await?;
         committed
     }
 
-    async fn keep_membership(&mut self) -> Result<(), ClientError> {
+    /// Finds out which partitions are to be read now.
+    async fn keep_partitions(&mut self) -> Result<(), ClientError> {
         let offsets = self.offsets();
-        let Some(membership) = &mut self.membership else { return Ok(()) };
-        let Some(assigned) = membership.keep(&mut self.cluster, offsets).await? else { return Ok(()) };
-        let position = |offset: Option<i64>| match offset {
-            Some(offset) => Position::At(offset),
-            None => Position::Unresolved(self.options.reset),
-        };
-        self.positions = assigned.into_iter().map(|(place, offset)| (place, position(offset))).collect();
+        let reset = self.options.reset;
+        match &mut self.source {
+            Source::Caller => {}
+            Source::Topics(subscription) => {
+                if let Some(counts) = subscription.refresh(&mut self.cluster).await? {
+                    keep_places(&mut self.positions, counts, reset);
+                }
+            }
+            Source::Group(membership) => {
+                if let Some(assigned) = membership.keep(&mut self.cluster, offsets).await? {
+                    let position =
+                        |offset: Option<i64>| offset.map_or(Position::Unresolved(reset), Position::At);
+                    self.positions =
+                        assigned.into_iter().map(|(place, offset)| (place, position(offset))).collect();
+                }
+            }
+        }
         Ok(())
     }
 }
 
-/// Whether an error only says that this client's view of the cluster is out of date.
-fn is_stale(code: ErrorCode) -> bool {
-    matches!(
-        code,
-        ErrorCode::NotLeaderOrFollower
-            | ErrorCode::FencedLeaderEpoch
-            | ErrorCode::UnknownLeaderEpoch
-            | ErrorCode::LeaderNotAvailable
-            | ErrorCode::UnknownTopicOrPartition
-            | ErrorCode::ReplicaNotAvailable
-            | ErrorCode::KafkaStorageError
-            | ErrorCode::OffsetNotAvailable
-    )
+/// Adds the partitions that are new, and drops those that are gone.
+fn keep_places(positions: &mut BTreeMap<Place, Position>, counts: &Counts, reset: Start) {
+    positions.retain(|(topic, partition), _| counts.get(topic).is_some_and(|count| partition < count));
+    for (topic, count) in counts {
+        for partition in 0..*count {
+            positions.entry((topic.clone(), partition)).or_insert(Position::Unresolved(reset));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partitions_that_are_read_already_keep_their_place() {
+        let place = |topic: &str, partition| (topic.to_owned(), partition);
+        let mut positions =
+            BTreeMap::from([(place("t", 0), Position::At(7)), (place("gone", 0), Position::At(1))]);
+        keep_places(&mut positions, &Counts::from([("t".to_owned(), 2)]), Start::Earliest);
+        let kept: Vec<_> = positions.into_iter().collect();
+        assert_eq!(
+            kept,
+            [(place("t", 0), Position::At(7)), (place("t", 1), Position::Unresolved(Start::Earliest))]
+        );
+    }
 }

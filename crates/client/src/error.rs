@@ -80,7 +80,10 @@ impl ClientError {
     pub fn is_retriable(&self) -> bool {
         match self {
             ClientError::Refused { code, .. } => code.is_retriable(),
-            ClientError::Disconnected(_) | ClientError::Connect { .. } | ClientError::TimedOut { .. } => true,
+            ClientError::NoBroker(_)
+            | ClientError::Disconnected(_)
+            | ClientError::Connect { .. }
+            | ClientError::TimedOut { .. } => true,
             _ => false,
         }
     }

@@ -14,7 +14,7 @@ mod producer;
 pub use admin::NewTopic;
 pub use cluster::{ClientOptions, Cluster, Partition};
 pub use connection::Connection;
-pub use consumer::{Consumer, ConsumerOptions, ConsumerRecord, GroupOptions, Start, assign_ranges};
+pub use consumer::{Consumer, ConsumerOptions, ConsumerRecord, GroupOptions, Start, Topics, assign_ranges};
 pub use error::ClientError;
 pub use partitioner::{Sticky, murmur2, partition_for_key};
 pub use producer::{Delivery, Fate, Producer, ProducerOptions, ProducerRecord, Receipt};

@@ -1,5 +1,7 @@
 //! Which partition a record goes to, as Kafka's own producer decides it.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
+
 /// Kafka's variant of the hash MurmurHash2, 32 bits, as its default partitioner uses it for keys.
 pub fn murmur2(data: &[u8]) -> i32 {
     const SEED: u32 = 0x9747_b28c;
@@ -24,16 +26,22 @@ pub fn partition_for_key(key: &[u8], partitions: i32) -> i32 {
     (murmur2(key) & i32::MAX) % partitions.max(1)
 }
 
-/// The partition for records without a key: the same one until a batch is full, then the next (KIP-480).
-#[derive(Clone, Copy, Debug, Default)]
+/// The partition for records without a key: the same one until it has got a batch's worth, then the next (KIP-794).
+#[derive(Clone, Copy, Debug)]
 pub struct Sticky {
     turn: u32,
+    bytes: usize,
 }
 
 impl Sticky {
     /// Starts at any number.
     pub fn starting_at(turn: u32) -> Sticky {
-        Sticky { turn }
+        Sticky { turn, bytes: 0 }
+    }
+
+    /// Starts somewhere, so that producers that send little do not all send it to the same partition.
+    pub fn starting_anywhere() -> Sticky {
+        Sticky::starting_at(RandomState::new().build_hasher().finish() as u32)
     }
 
     /// The partition of now.
@@ -41,14 +49,19 @@ impl Sticky {
         (self.turn % partitions.max(1) as u32) as i32
     }
 
-    /// Goes on to the next one.
-    pub fn advance(&mut self) {
-        self.turn = self.turn.wrapping_add(1);
+    /// Counts what the partition got, and goes on to the next one after `batch_bytes`.
+    pub fn count(&mut self, bytes: usize, batch_bytes: usize) {
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes >= batch_bytes {
+            *self = Sticky::starting_at(self.turn.wrapping_add(1));
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
@@ -82,11 +95,20 @@ mod tests {
     }
 
     #[test]
-    fn records_without_a_key_stay_until_the_batch_is_full() {
-        let mut sticky = Sticky::starting_at(u32::MAX);
-        let first = sticky.partition(3);
-        assert_eq!(sticky.partition(3), first);
-        sticky.advance();
-        assert_eq!(sticky.partition(3), 0);
+    fn records_without_a_key_stay_until_the_partition_has_got_a_batch() {
+        let mut sticky = Sticky::starting_at(1);
+        let mut partitions = Vec::new();
+        for bytes in [60, 39, 1, 200, 5] {
+            partitions.push(sticky.partition(3));
+            sticky.count(bytes, 100);
+        }
+        assert_eq!(partitions, [1, 1, 1, 2, 0]);
+        assert_eq!(Sticky::starting_at(u32::MAX).partition(3), 0);
+    }
+
+    #[test]
+    fn producers_start_at_different_partitions() {
+        let starts: HashSet<i32> = (0..100).map(|_| Sticky::starting_anywhere().partition(1_000)).collect();
+        assert!(starts.len() > 1);
     }
 }

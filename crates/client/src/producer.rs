@@ -32,6 +32,8 @@ pub struct ProducerOptions {
     pub compression: Compression,
     /// How long a record may take from the call to the answer.
     pub delivery_timeout: Duration,
+    /// How large a record, with its headers, may be.
+    pub request_bytes_max: usize,
     /// How many bytes may wait before the caller does.
     pub buffer_bytes: usize,
 }
@@ -45,6 +47,7 @@ impl Default for ProducerOptions {
             batch_bytes: 16_384,
             compression: Compression::None,
             delivery_timeout: Duration::from_secs(120),
+            request_bytes_max: 1 << 20,
             buffer_bytes: 32 << 20,
         }
     }

@@ -1,6 +1,6 @@
 //! How the cluster changes: pure decisions of the active controller.
 //!
-//! A decision looks at the [`Image`](metadata::Image) and a request, and gives the records to append and the reply to send
+//! A decision looks at the [`Image`] and a request, and gives the records to append and the reply to send
 //! once they are committed. It changes nothing, and takes time, settings and randomness from its [`Context`].
 
 mod brokers;

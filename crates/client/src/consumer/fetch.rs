@@ -10,7 +10,7 @@ use protocol::records::{BatchError, BatchHeader, Batches, read_end_txn, records,
 use protocol::{ErrorCode, Records};
 use tokio::task::JoinSet;
 
-use super::{ConsumerOptions, ConsumerRecord, Place, Position, Start, is_stale};
+use super::{ConsumerOptions, ConsumerRecord, Place, Position, Start};
 use crate::cluster::Cluster;
 use crate::error::ClientError;
 
@@ -19,7 +19,10 @@ const FETCH_VERSION_MAX: i16 = 12;
 /// What a batch may grow to when it is decompressed.
 const INFLATED_BYTES_MAX: usize = 256 << 20;
 
-/// Reads what there is at the positions, waits for it if there is nothing, and moves the positions on.
+/// Reads what there is at the positions, waits for it if there is nothing, and moves the positions on. An error is told only where
+/// there are no records: it comes again.
+///
+/// A caller that stops waiting loses nothing: positions move in the last step, which waits for nothing.
 pub(super) async fn fetch(
     cluster: &mut Cluster,
     options: &ConsumerOptions,
@@ -31,13 +34,22 @@ pub(super) async fn fetch(
         let request = request(options, topics);
         requests.spawn(async move { connection.call_up_to(&request, FETCH_VERSION_MAX).await });
     }
-    let mut found = Vec::new();
+    let mut responses = Vec::new();
     while let Some(response) = requests.join_next().await {
-        let response = response.map_err(|_| ClientError::refused(ErrorCode::UnknownServerError))??;
-        crate::error::check(response.error_code, None)?;
-        found.extend(take(cluster, options, positions, response)?);
+        let response = response.map_err(|_| ClientError::refused(ErrorCode::UnknownServerError));
+        responses.push(response.flatten());
     }
-    Ok(found)
+    let mut found = Vec::new();
+    let taken: Vec<_> =
+        responses.into_iter().map(|response| take(options, positions, response?, &mut found)).collect();
+    match taken.into_iter().collect::<Result<(), _>>() {
+        Err(error) if found.is_empty() => Err(error),
+        Err(_) => {
+            positions.keys().for_each(|(topic, _)| cluster.forget(topic));
+            Ok(found)
+        }
+        Ok(()) => Ok(found),
+    }
 }
 
 type ByLeader = BTreeMap<i32, BTreeMap<String, Vec<FetchPartition>>>;
@@ -80,25 +92,25 @@ fn request(options: &ConsumerOptions, topics: BTreeMap<String, Vec<FetchPartitio
 }
 
 fn take(
-    cluster: &mut Cluster,
     options: &ConsumerOptions,
     positions: &mut BTreeMap<Place, Position>,
     response: FetchResponse,
-) -> Result<Vec<ConsumerRecord>, ClientError> {
-    let mut found = Vec::new();
+    found: &mut Vec<ConsumerRecord>,
+) -> Result<(), ClientError> {
+    crate::error::check(response.error_code, None)?;
+    let mut result = Ok(());
     for topic in response.responses {
         for data in topic.partitions {
             let place = (topic.topic.clone(), data.partition_index);
             let Some(position) = positions.get_mut(&place) else { continue };
             match ErrorCode::from(data.error_code) {
-                ErrorCode::None => found.extend(read(options, &place, position, data)?),
+                ErrorCode::None => result = result.and(read(options, &place, position, data, found)),
                 ErrorCode::OffsetOutOfRange => *position = Position::Unresolved(nearest(options)),
-                code if is_stale(code) => cluster.forget(&place.0),
-                code => return Err(ClientError::refused(code)),
+                code => result = result.and(Err(ClientError::refused(code))),
             }
         }
     }
-    Ok(found)
+    result
 }
 
 fn nearest(options: &ConsumerOptions) -> Start {
@@ -113,10 +125,10 @@ fn read(
     place: &Place,
     position: &mut Position,
     data: PartitionData,
-) -> Result<Vec<ConsumerRecord>, ClientError> {
-    let Records::Bytes(bytes) = data.records else { return Ok(Vec::new()) };
+    found: &mut Vec<ConsumerRecord>,
+) -> Result<(), ClientError> {
+    let Records::Bytes(bytes) = data.records else { return Ok(()) };
     let mut aborted = Aborted::new(options.read_committed, data.aborted_transactions);
-    let mut found = Vec::new();
     let corrupt = |error: BatchError| ClientError::Corrupt {
         topic: place.0.clone(),
         partition: place.1,
@@ -135,7 +147,7 @@ fn read(
         }
         *position = Position::At(header.next_offset());
     }
-    Ok(found)
+    Ok(())
 }
 
 fn records_of(

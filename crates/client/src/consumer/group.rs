@@ -1,6 +1,6 @@
 //! Membership in a classic group: join, sync, heartbeat, commit, leave.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,6 +16,7 @@ use protocol::messages::{
 use protocol::{DecodeError, EncodeError, ErrorCode, Message, Reader, Writer};
 use tokio::time::Instant;
 
+use super::subscription::{Subscription, Topics, counts};
 use super::{GroupOptions, Place, assign_ranges};
 use crate::cluster::Cluster;
 use crate::connection::Connection;
@@ -34,7 +35,7 @@ const JOIN_GRACE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Membership {
     options: GroupOptions,
-    topics: Vec<String>,
+    subscription: Subscription,
     coordinator: Option<Connection>,
     member_id: String,
     /// The last that the member was part of; -1 before the first.
@@ -50,11 +51,11 @@ pub(super) struct Membership {
 pub(super) type Assigned = Vec<(Place, Option<i64>)>;
 
 impl Membership {
-    pub(super) fn new(options: GroupOptions, topics: Vec<String>) -> Membership {
+    pub(super) fn new(options: GroupOptions, topics: Topics) -> Membership {
         let now = Instant::now();
         Membership {
             options,
-            topics,
+            subscription: Subscription::new(topics),
             coordinator: None,
             member_id: String::new(),
             generation: -1,
@@ -69,7 +70,8 @@ impl Membership {
         self.options.auto_commit_interval.is_some()
     }
 
-    /// Does what is due: joins, shows that it lives, commits. Returns what it has been given if that is new.
+    /// Does what is due: looks for new partitions, joins, shows that it lives, commits. Returns what it has been given if that
+    /// is new.
     pub(super) async fn keep(
         &mut self,
         cluster: &mut Cluster,
@@ -79,6 +81,9 @@ impl Membership {
             self.commit_if_due(cluster, &offsets).await?;
             self.heartbeat_if_due(cluster).await?;
         }
+        // Members other than the leader come back too: the group only rebalances when it matters to it.
+        let has_changed = self.subscription.refresh(cluster).await?.is_some();
+        self.is_current &= !has_changed;
         if self.is_current {
             return Ok(None);
         }
@@ -135,18 +140,18 @@ impl Membership {
         Ok(connection)
     }
 
+    /// Tries to join. Until that succeeds the member has nothing: what it had others may have now.
     async fn join(&mut self, cluster: &mut Cluster) -> Result<Assigned, ClientError> {
-        let deadline = Instant::now() + cluster.options().retry_for;
         loop {
             match self.join_once(cluster).await {
                 Ok(assigned) => return Ok(assigned),
+                // The first answer to a new member is its id (KIP-394).
+                Err(error) if error.code() == Some(ErrorCode::MemberIdRequired) => {}
                 Err(error) => {
-                    if error.code() != Some(ErrorCode::MemberIdRequired) {
-                        self.after(error)?;
-                        if !cluster.pause(deadline).await {
-                            return Err(ClientError::refused(ErrorCode::RebalanceInProgress));
-                        }
-                    }
+                    tracing::debug!(%error, "not part of the group yet");
+                    self.after(error)?;
+                    cluster.pause(Instant::now() + cluster.options().retry_for).await;
+                    return Ok(Assigned::new());
                 }
             }
         }
@@ -192,7 +197,7 @@ impl Membership {
 
     fn join_request(&self) -> Result<JoinGroupRequest, EncodeError> {
         let subscription = ConsumerProtocolSubscription {
-            topics: self.topics.clone(),
+            topics: self.subscription.names(),
             ..ConsumerProtocolSubscription::default()
         };
         let metadata = versioned(&subscription, SUBSCRIPTION_VERSION)?;
@@ -218,11 +223,10 @@ impl Membership {
             let wanted: ConsumerProtocolSubscription = read_versioned(&member.metadata)?;
             members.insert(member.member_id.clone(), wanted.topics);
         }
-        let mut topics = BTreeMap::new();
-        for topic in members.values().flatten() {
-            let count = cluster.partitions(topic, true).await?.len();
-            topics.insert(topic.clone(), i32::try_from(count).unwrap_or(i32::MAX));
-        }
+        let wanted: BTreeSet<String> = members.values().flatten().cloned().collect();
+        let wanted: Vec<String> = wanted.into_iter().collect();
+        // A topic that is not there (yet) has no partitions to give.
+        let topics = counts(&cluster.metadata(Some(&wanted), true).await?.topics, |_| true)?;
         let shares = assign_ranges(&topics, &members);
         shares.into_iter().map(|(member_id, share)| assignment(member_id, share)).collect()
     }

@@ -83,6 +83,10 @@ impl Deliverer {
     }
 
     async fn append(&mut self, record: ProducerRecord, fate: oneshot::Sender<Fate>) {
+        if let Some(error) = too_large(&record, self.options.request_bytes_max) {
+            drop(fate.send(Err(error.into())));
+            return;
+        }
         match self.place(&record).await {
             Ok(place) => self.push(place, record, fate),
             Err(error) => drop(fate.send(Err(error.into()))),
@@ -96,18 +100,24 @@ impl Deliverer {
             (Some(partition), _) if (0..count).contains(&partition) => partition,
             (Some(_), _) => return Err(ClientError::refused(ErrorCode::UnknownTopicOrPartition)),
             (None, Some(key)) => partition_for_key(key, count),
-            (None, None) => self.sticky.entry(record.topic.clone()).or_default().partition(count),
+            (None, None) => self.sticky(&record.topic).partition(count),
         };
         Ok((record.topic.clone(), partition))
     }
 
+    fn sticky(&mut self, topic: &str) -> &mut Sticky {
+        self.sticky.entry(topic.to_owned()).or_insert_with(Sticky::starting_anywhere)
+    }
+
     fn push(&mut self, place: Place, record: ProducerRecord, fate: oneshot::Sender<Fate>) {
         let size = size(&record);
-        let topic = place.0.clone();
+        let batch_bytes = self.options.batch_bytes;
+        if record.partition.is_none() && record.key.is_none() {
+            self.sticky(&place.0).count(size, batch_bytes);
+        }
         let queue = self.queues.entry(place).or_default();
-        if queue.open.as_ref().is_some_and(|batch| batch.bytes + size > self.options.batch_bytes) {
+        if queue.open.as_ref().is_some_and(|batch| batch.bytes + size > batch_bytes) {
             queue.seal();
-            self.sticky.entry(topic).or_default().advance();
         }
         queue.open.get_or_insert_with(|| Batch::open(Instant::now())).push(record, fate);
         self.buffered += size;
@@ -270,6 +280,15 @@ impl Deliverer {
             batch.fail(error);
         }
     }
+}
+
+/// Why a record cannot even be tried: no request has room for it.
+fn too_large(record: &ProducerRecord, bytes_max: usize) -> Option<ClientError> {
+    let bytes = size(record);
+    (bytes > bytes_max).then(|| ClientError::Refused {
+        code: ErrorCode::MessageTooLarge,
+        message: Some(format!("the record takes {bytes} bytes, a request has room for {bytes_max}")),
+    })
 }
 
 async fn send(

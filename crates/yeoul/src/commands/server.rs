@@ -150,11 +150,16 @@ fn greet(server: &Server, fresh_data: Option<&Path>) {
         tracing::info!(listener = %name, %address, "serving clients");
     }
     if let Some(data) = fresh_data {
-        println!("{}", greeting(&first.to_string(), data));
+        println!("{}", greeting(&program(), &first.to_string(), data));
     }
 }
 
-fn greeting(address: &str, data: &Path) -> String {
+/// The program as it was called, so that what is printed can be typed.
+fn program() -> String {
+    std::env::args().next().unwrap_or_else(|| "yeoul".to_owned())
+}
+
+fn greeting(program: &str, address: &str, data: &Path) -> String {
     let version = env!("CARGO_PKG_VERSION");
     format!(
         "\n\
@@ -163,9 +168,9 @@ fn greeting(address: &str, data: &Path) -> String {
          An acknowledged record is on disk.\n\
          \n\
          Try in another terminal:\n\
-         \x20 yeoul topics --bootstrap-server {address} --create --topic greetings\n\
-         \x20 echo hello | yeoul console-producer --bootstrap-server {address} --topic greetings\n\
-         \x20 yeoul console-consumer --bootstrap-server {address} --topic greetings --from-beginning\n\
+         \x20 {program} topics --bootstrap-server {address} --create --topic greetings\n\
+         \x20 echo hello | {program} console-producer --bootstrap-server {address} --topic greetings\n\
+         \x20 {program} console-consumer --bootstrap-server {address} --topic greetings --from-beginning\n\
          \n\
          Stop with Ctrl-C.",
         data.display()
@@ -178,9 +183,11 @@ mod tests {
 
     #[test]
     fn a_newcomer_is_told_an_address_and_a_command_that_works_with_it() {
-        let text = greeting("127.0.0.1:9092", Path::new("/data"));
+        let text = greeting("bin/yeoul", "127.0.0.1:9092", Path::new("/data"));
         assert!(text.contains("connect to  127.0.0.1:9092"));
-        assert!(text.contains("yeoul topics --bootstrap-server 127.0.0.1:9092 --create --topic greetings"));
+        assert!(
+            text.contains("bin/yeoul topics --bootstrap-server 127.0.0.1:9092 --create --topic greetings")
+        );
         assert!(text.contains("/data"));
     }
 }

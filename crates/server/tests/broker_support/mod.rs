@@ -1,0 +1,121 @@
+//! A broker on a directory of its own, and requests to it as bytes on a connection.
+
+use std::path::Path;
+
+use config::BrokerConfig;
+use host::Host;
+use metadata::MetadataVersion;
+use protocol::compression::Compression;
+use protocol::messages::create_topics_request::CreatableTopic;
+use protocol::messages::fetch_request::{FetchPartition, FetchTopic};
+use protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use protocol::messages::{CreateTopicsRequest, FetchRequest, ProduceRequest, RequestHeader};
+use protocol::records::BatchBuilder;
+use protocol::{Message, Reader, Records, Request, Writer, decode_response_header, encode_request_header};
+use quorum::{Formatting, VoterSet};
+use server::{Server, ServerOptions};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// Formats a directory, unless it is, and starts a broker on it and on ports that the system chooses.
+pub async fn start(data: &Path) -> Server {
+    let mut properties = BrokerConfig::standalone(data);
+    properties.set("listeners", "PLAINTEXT://127.0.0.1:0,CONTROLLER://127.0.0.1:0");
+    let (config, _) = BrokerConfig::new(&properties).expect("the settings are valid");
+    let formatting = Formatting {
+        cluster_id: "WW91bC10ZXN0LWNsdXN0ZQ".to_owned(),
+        node_id: config.node.id,
+        log_dirs: config.node.log_dirs.clone(),
+        metadata_log_dir: config.node.metadata_log_dir.clone(),
+        metadata_version: MetadataVersion::LATEST,
+        features: Vec::new(),
+        records: Vec::new(),
+        voters: VoterSet::Elsewhere,
+    };
+    quorum::format(&Host::real(), &formatting, true).expect("the directory can be formatted");
+    Server::start(Host::real(), config, ServerOptions::default()).await.expect("the broker starts")
+}
+
+/// A connection of a client.
+pub struct Client {
+    stream: TcpStream,
+    correlation_id: i32,
+}
+
+impl Client {
+    pub async fn connect(server: &Server) -> Client {
+        let address = server.addresses()[0].1;
+        let stream = TcpStream::connect(address).await.expect("the broker listens");
+        Client { stream, correlation_id: 0 }
+    }
+
+    /// Sends a request and waits for its answer.
+    pub async fn ask<R: Request>(&mut self, request: &R, version: i16) -> R::Response {
+        self.send(request, version).await;
+        self.receive::<R>(version).await.expect("the broker answers")
+    }
+
+    pub async fn send<R: Request>(&mut self, request: &R, version: i16) {
+        self.correlation_id += 1;
+        let header = RequestHeader {
+            request_api_key: R::API_KEY.0,
+            request_api_version: version,
+            correlation_id: self.correlation_id,
+            client_id: Some("test".to_owned()),
+        };
+        let mut writer = Writer::new();
+        encode_request_header(&header, &mut writer).expect("a header can be written");
+        request.encode(&mut writer, version).expect("the request can be written");
+        let body = writer.into_bytes();
+        let length = i32::try_from(body.len()).expect("the request is small").to_be_bytes();
+        self.stream.write_all(&[&length[..], &body].concat()).await.expect("the broker takes it");
+    }
+
+    /// The next answer; none if the connection was closed.
+    pub async fn receive<R: Request>(&mut self, version: i16) -> Option<R::Response> {
+        let length = self.stream.read_i32().await.ok()?;
+        let mut body = vec![0; usize::try_from(length).expect("a length is not negative")];
+        self.stream.read_exact(&mut body).await.ok()?;
+        let mut reader = Reader::new(body.into());
+        let header = decode_response_header(&mut reader, R::API_KEY, version).expect("a header can be read");
+        assert_eq!(header.correlation_id, self.correlation_id);
+        let response = R::Response::decode(&mut reader, version).expect("the response can be read");
+        assert_eq!(reader.remaining(), 0, "nothing follows the response");
+        Some(response)
+    }
+
+    pub async fn create_topic(&mut self, name: &str, partitions: i32) -> i16 {
+        let topic = CreatableTopic {
+            name: name.to_owned(),
+            num_partitions: partitions,
+            replication_factor: -1,
+            ..Default::default()
+        };
+        let request = CreateTopicsRequest { topics: vec![topic], ..Default::default() };
+        self.ask(&request, 7).await.topics[0].error_code
+    }
+}
+
+/// A batch of one record; with a producer's id, its first sequence number.
+pub fn batch(value: &str, producer: Option<(i64, i32)>) -> bytes::Bytes {
+    let mut builder = BatchBuilder::new(0, Compression::None);
+    if let Some((producer_id, sequence)) = producer {
+        builder = builder.producer(producer_id, 0, sequence);
+    }
+    builder.append(1_000, None, Some(value.as_bytes()), &[]).build()
+}
+
+/// One batch for one partition, acks=all.
+pub fn produce(topic: &str, index: i32, batch: bytes::Bytes) -> ProduceRequest {
+    let data = PartitionProduceData { index, records: Records::Bytes(batch) };
+    let topic = TopicProduceData { name: topic.to_owned(), partition_data: vec![data], ..Default::default() };
+    ProduceRequest { acks: -1, timeout_ms: 10_000, topic_data: vec![topic], ..Default::default() }
+}
+
+/// A fetch of one partition without a session.
+pub fn fetch(topic: &str, partition: i32, fetch_offset: i64, max_wait_ms: i32) -> FetchRequest {
+    let asked =
+        FetchPartition { partition, fetch_offset, partition_max_bytes: 1 << 20, ..Default::default() };
+    let topic = FetchTopic { topic: topic.to_owned(), partitions: vec![asked], ..Default::default() };
+    FetchRequest { max_wait_ms, min_bytes: 1, topics: vec![topic], ..Default::default() }
+}
