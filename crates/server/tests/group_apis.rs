@@ -1,11 +1,8 @@
 //! The APIs of groups, asked over a socket: what the coordinator does not see, such as topics that are not there.
 
-use std::path::Path;
+#[path = "broker_support/mod.rs"]
+mod support;
 
-use client::{ClientOptions, Connection};
-use config::BrokerConfig;
-use host::Host;
-use metadata::MetadataVersion;
 use protocol::messages::create_topics_request::CreatableTopic;
 use protocol::messages::delete_topics_request::DeleteTopicState;
 use protocol::messages::describe_configs_request::DescribeConfigsResource;
@@ -23,8 +20,9 @@ use protocol::messages::{
     OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest, OffsetFetchRequest, SyncGroupRequest,
 };
 use protocol::{ErrorCode, Request, Uuid};
-use quorum::{Formatting, VoterSet};
-use server::{Server, ServerOptions};
+use server::Server;
+use support::Client;
+use tokio::sync::Mutex;
 
 const NEWEST: i16 = i16::MAX;
 const GROUP: &str = "g";
@@ -33,19 +31,16 @@ const OTHER_ID: Uuid = Uuid([7; 16]);
 /// A broker and a client.
 struct Rig {
     server: Server,
-    connection: Connection,
+    client: Mutex<Client>,
     _data: tempfile::TempDir,
 }
 
 impl Rig {
     async fn start() -> Rig {
         let data = tempfile::tempdir().expect("there is room for files");
-        let config = config_for(data.path());
-        format(&config);
-        let server = Server::start(Host::real(), config, ServerOptions::default()).await.expect("it starts");
-        let address = server.addresses()[0].1.to_string();
-        let connection = Connection::open(&address, ClientOptions::default()).await.expect("it listens");
-        Rig { server, connection, _data: data }
+        let server = support::start(data.path()).await;
+        let client = Mutex::new(Client::connect(&server).await);
+        Rig { server, client, _data: data }
     }
 
     /// A broker on which the coordinator was found, with the topic `t` of two partitions. Its id comes along.
@@ -56,8 +51,9 @@ impl Rig {
         (rig, id)
     }
 
+    /// Asks in this version, or in the newest that there is.
     async fn ask<R: Request>(&self, version: i16, request: R) -> R::Response {
-        self.connection.call_up_to(&request, version).await.expect("it is answered")
+        self.client.lock().await.ask(&request, version.min(R::MAX_VERSION)).await
     }
 
     async fn find(&self, version: i16, key_type: i8, key: &str) -> FindCoordinatorResponse {
@@ -114,26 +110,6 @@ impl Rig {
         };
         self.ask(version, request).await
     }
-}
-
-fn config_for(data: &Path) -> BrokerConfig {
-    let mut properties = BrokerConfig::standalone(data);
-    properties.set("listeners", "PLAINTEXT://127.0.0.1:0,CONTROLLER://127.0.0.1:0");
-    BrokerConfig::new(&properties).expect("it is valid").0
-}
-
-fn format(config: &BrokerConfig) {
-    let formatting = Formatting {
-        cluster_id: "test".to_owned(),
-        node_id: config.node.id,
-        log_dirs: config.node.log_dirs.clone(),
-        metadata_log_dir: config.node.metadata_log_dir.clone(),
-        metadata_version: MetadataVersion::LATEST,
-        features: Vec::new(),
-        records: Vec::new(),
-        voters: VoterSet::Elsewhere,
-    };
-    quorum::format(&Host::real(), &formatting, false).expect("it is fresh");
 }
 
 fn commit_of(name: &str, topic_id: Uuid, offsets: &[(i32, i64)]) -> OffsetCommitRequestTopic {

@@ -1,4 +1,5 @@
 //! A broker on a directory of its own, and requests to it as bytes on a connection.
+#![allow(dead_code, reason = "each test uses a part")]
 
 use std::path::Path;
 
