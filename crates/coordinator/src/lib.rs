@@ -11,8 +11,8 @@
 //!   and [`loaded`](engine::Runtime::loaded). Requests that come before are answered with `COORDINATOR_LOAD_IN_PROGRESS`
 //!   (heartbeats with success) by the runtime.
 //! - **Requests.** One [`Request`] a group. OffsetFetch is taken apart by [`offset_fetch_groups`] and put together again by
-//!   [`offset_fetch_response`]; DescribeGroups and DeleteGroups name their groups in a list: one request each, a group that is
-//!   named twice counts once; OffsetDelete: topics and partitions that do not exist are answered by the shell; ListGroups
+//!   [`offset_fetch_response`]; DescribeGroups and DeleteGroups name their groups in a list: one request each, and DeleteGroups
+//!   counts a group once that is named twice; OffsetDelete: topics and partitions that do not exist are answered by the shell; ListGroups
 //!   goes to all partitions. Throttle times, authorization and topic ids are the shell's.
 //! - **Effects**, as the engine's page says. [`Effect::Append`](engine::Effect::Append): [`to_batches`], appended with acks=all and
 //!   reported with the last offset of the last one. If a record cannot be encoded, or the log refuses,

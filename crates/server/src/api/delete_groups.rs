@@ -4,18 +4,20 @@ use std::sync::Arc;
 
 use coordinator::{Reply, Request};
 use futures::future::join_all;
+use indexmap::IndexSet;
 use protocol::messages::delete_groups_response::DeletableGroupResult;
 use protocol::messages::{DeleteGroupsRequest, DeleteGroupsResponse};
 
-use super::{Call, Handle, distinct};
+use super::{Call, Handle};
 use crate::Broker;
 use crate::groups::unanswered;
 use crate::net::Started;
 
 impl Handle for DeleteGroupsRequest {
     fn start(self, broker: &Arc<Broker>, call: Call) -> Started {
-        let deleted: Vec<_> =
-            distinct(self.groups_names).into_iter().map(|group_id| delete(broker, group_id)).collect();
+        // A group that is named twice counts once.
+        let groups: IndexSet<String> = self.groups_names.into_iter().collect();
+        let deleted: Vec<_> = groups.into_iter().map(|group_id| delete(broker, group_id)).collect();
         call.settling(async move {
             DeleteGroupsResponse { results: join_all(deleted).await, ..Default::default() }
         })

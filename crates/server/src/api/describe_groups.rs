@@ -7,7 +7,7 @@ use futures::future::join_all;
 use protocol::messages::describe_groups_response::DescribedGroup;
 use protocol::messages::{DescribeGroupsRequest, DescribeGroupsResponse};
 
-use super::{Call, Handle, distinct, operations};
+use super::{Call, Handle, operations};
 use crate::Broker;
 use crate::groups::unanswered;
 use crate::net::Started;
@@ -15,10 +15,9 @@ use crate::net::Started;
 impl Handle for DescribeGroupsRequest {
     fn start(self, broker: &Arc<Broker>, call: Call) -> Started {
         let (version, with_operations) = (call.version, self.include_authorized_operations);
-        let described: Vec<_> = distinct(self.groups)
-            .into_iter()
-            .map(|group_id| describe(broker, version, group_id, with_operations))
-            .collect();
+        let groups = self.groups.into_iter();
+        let described: Vec<_> =
+            groups.map(|group_id| describe(broker, version, group_id, with_operations)).collect();
         call.settling(async move {
             DescribeGroupsResponse { groups: join_all(described).await, ..Default::default() }
         })

@@ -30,7 +30,6 @@ use std::future::Future;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use indexmap::IndexSet;
 use protocol::messages::{
     ApiVersionsRequest, CreateTopicsRequest, DeleteGroupsRequest, DeleteTopicsRequest,
     DescribeClusterRequest, DescribeConfigsRequest, DescribeGroupsRequest, FetchRequest,
@@ -173,11 +172,6 @@ impl Call {
             Err(error) => Done::Close(error.into()),
         }
     }
-}
-
-/// The names without those that came before.
-fn distinct(names: Vec<String>) -> Vec<String> {
-    names.into_iter().collect::<IndexSet<String>>().into_iter().collect()
 }
 
 /// What the network calls.
