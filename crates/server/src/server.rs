@@ -21,7 +21,7 @@ use crate::broker::ChangeError;
 use crate::fetch_sessions::FetchSessions;
 use crate::groups::Groups;
 use crate::listeners::{self, BindError, Bound};
-use crate::net::{Budget, Limits, Network};
+use crate::net::{Budget, Limits, Network, Sockets};
 use crate::partitions::Partitions;
 use crate::producer_ids::ProducerIds;
 use crate::publisher::{Directory, Publisher, Queue};
@@ -86,6 +86,7 @@ impl Server {
     /// Starts a broker on directories that are formatted. When this returns, clients are served.
     pub async fn start(
         host: Host,
+        sockets: &dyn Sockets,
         config: BrokerConfig,
         options: ServerOptions,
     ) -> Result<Server, StartError> {
@@ -97,8 +98,8 @@ impl Server {
             config.node.id,
         )?;
         // Before anything is changed on disk.
-        let clients = listeners::bind_all(&config, &config.network.listeners).await?;
-        let controllers = listeners::bind_all(&config, &config.network.controller_listeners).await?;
+        let clients = listeners::bind_all(sockets, &config, &config.network.listeners).await?;
+        let controllers = listeners::bind_all(sockets, &config, &config.network.controller_listeners).await?;
         let directories = open_directories(&host, &config, &identities, options)?;
         let start = Start { host, config, identities, directories };
         let parts = start.follow_metadata().await?;
