@@ -76,7 +76,10 @@ impl Quorum {
         let publisher = Arc::new(Publisher::new(listener));
         let formatted = loaded.formatted.clone();
         let quorum = Quorum::elect(host, log_dir, log, settings, loaded, publisher.clone()).await?;
-        quorum.first_changes(formatted, bootstrap).await?;
+        if let Err(error) = quorum.first_changes(formatted, bootstrap).await {
+            quorum.stop().await;
+            return Err(error);
+        }
         publisher.start(&quorum.image());
         Ok(quorum)
     }
