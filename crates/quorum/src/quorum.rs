@@ -116,9 +116,9 @@ impl Quorum {
             loaded.loader.clone(),
             loaded.last_timestamp_ms,
             rules,
-            alive,
+            alive.clone(),
         );
-        let store = LogStore::new(shared.clone(), loaded.epoch);
+        let store = LogStore::new(shared.clone(), loaded.epoch, alive);
         let raft = Raft::new(shared.voter.node_id, Arc::new(config()), Alone, store, machine).await;
         let raft = raft.map_err(failed)?;
         let epoch = loaded.epoch + 1;

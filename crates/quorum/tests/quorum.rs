@@ -311,3 +311,27 @@ async fn a_transaction_that_a_leader_left_open_is_aborted_by_the_next() {
     assert!(has_topic(&image.image, "whole") && !has_topic(&image.image, "half"));
     node.stop().await;
 }
+
+#[tokio::test]
+async fn a_vote_that_cannot_be_written_fails_the_quorum() {
+    let disk = SimDisk::new();
+    let host = host(&disk, 1);
+    fresh(&host).await.stop().await;
+    disk.fail_writes("quorum-state", std::io::ErrorKind::StorageFull);
+    let node = start(host.clone()).await.expect("the log says the epoch too");
+    let failed = async {
+        for n in 0.. {
+            if let Err(error) = node.create_topic(&format!("topic-{n}")).await {
+                return error;
+            }
+        }
+        unreachable!("it fails when it is known")
+    };
+    assert!(matches!(failed.await, QuorumError::Failed(message) if message.contains("quorum-state")));
+    node.quorum.stop().await;
+    drop(node);
+    disk.heal();
+    let node = start(host).await.expect("a disk that works");
+    assert_eq!(node.quorum.leader_epoch(), 3, "the epoch of the log counts");
+    node.stop().await;
+}
