@@ -10,7 +10,7 @@ use futures::FutureExt;
 use host::sim::SimDisk;
 use metadata::{Image, bootstrap_features};
 use protocol::Uuid;
-use protocol::messages::{MetadataRecord, RemoveTopicRecord};
+use protocol::messages::{BeginTransactionRecord, MetadataRecord, RemoveTopicRecord};
 use protocol::records::{BatchError, BatchHeader, ControlRecord, Record, records};
 use quorum::{QuorumError, QuorumSettings, VoterSet, format};
 use storage::files::load_whole;
@@ -293,4 +293,45 @@ async fn a_disk_that_fails_fails_all_changes_and_hangs_none() {
     }
     assert_eq!(node.quorum.image().image.topics.len(), 0);
     node.quorum.stop().await;
+}
+
+#[tokio::test]
+async fn a_transaction_that_a_leader_left_open_is_aborted_by_the_next() {
+    let host = host(&SimDisk::new(), 1);
+    let node = fresh(&host).await;
+    let begin = MetadataRecord::from(BeginTransactionRecord { name: None });
+    node.quorum.change(|_, _| ([vec![begin], topic("half").0].concat(), ())).await.expect("a disk");
+    assert!(!has_topic(&node.quorum.image().image, "half"));
+    node.stop().await;
+    let node = start(host.clone()).await.expect("a disk");
+    let last = batches(node.quorum.log()).pop().expect("a batch");
+    assert!(matches!(metadata_records(&last.1)[..], [MetadataRecord::AbortTransaction(_)]));
+    node.create_topic("whole").await.expect("a disk");
+    let image = node.quorum.image();
+    assert!(has_topic(&image.image, "whole") && !has_topic(&image.image, "half"));
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_vote_that_cannot_be_written_fails_the_quorum() {
+    let disk = SimDisk::new();
+    let host = host(&disk, 1);
+    fresh(&host).await.stop().await;
+    disk.fail_writes("quorum-state", std::io::ErrorKind::StorageFull);
+    let node = start(host.clone()).await.expect("the log says the epoch too");
+    let failed = async {
+        for n in 0.. {
+            if let Err(error) = node.create_topic(&format!("topic-{n}")).await {
+                return error;
+            }
+        }
+        unreachable!("it fails when it is known")
+    };
+    assert!(matches!(failed.await, QuorumError::Failed(message) if message.contains("quorum-state")));
+    node.quorum.stop().await;
+    drop(node);
+    disk.heal();
+    let node = start(host).await.expect("a disk that works");
+    assert_eq!(node.quorum.leader_epoch(), 3, "the epoch of the log counts");
+    node.stop().await;
 }
