@@ -1,5 +1,6 @@
 //! What is asked of a coordinator, and what it answers: Kafka's messages, one group at a time.
 
+use protocol::ErrorCode;
 use protocol::messages::delete_groups_response::DeletableGroupResult;
 use protocol::messages::describe_groups_response::DescribedGroup;
 use protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
@@ -75,6 +76,29 @@ pub enum Request {
         /// Which group.
         group_id: String,
     },
+    /// No client's: topics were deleted, and all groups of the partition forget what they committed for them. Answered by
+    /// [`Reply::TopicsDeleted`].
+    TopicsDeleted {
+        /// Their names.
+        topics: Vec<String>,
+    },
+}
+
+impl Request {
+    /// The group that is asked for; none if it is all groups of the partition.
+    pub fn group_id(&self) -> Option<&str> {
+        match self {
+            Request::JoinGroup { request, .. } => Some(&request.group_id),
+            Request::SyncGroup { request, .. } => Some(&request.group_id),
+            Request::Heartbeat(request) => Some(&request.group_id),
+            Request::LeaveGroup { request, .. } => Some(&request.group_id),
+            Request::OffsetCommit { request, .. } => Some(&request.group_id),
+            Request::OffsetFetch(request) => Some(&request.group_id),
+            Request::OffsetDelete(request) => Some(&request.group_id),
+            Request::DescribeGroup { group_id, .. } | Request::DeleteGroup { group_id } => Some(group_id),
+            Request::ListGroups(_) | Request::TopicsDeleted { .. } => None,
+        }
+    }
 }
 
 /// The answer to a [`Request`]; ready to be encoded in the version of the request.
@@ -91,4 +115,5 @@ pub enum Reply {
     DescribeGroup(DescribedGroup),
     ListGroups(ListGroupsResponse),
     DeleteGroup(DeletableGroupResult),
+    TopicsDeleted(ErrorCode),
 }

@@ -158,6 +158,7 @@ impl ReplicatedState for GroupCoordinatorState {
             Request::DescribeGroup { version, group_id } => live.describe(version, group_id),
             Request::ListGroups(request) => Reply::ListGroups(live.list(&request)),
             Request::DeleteGroup { group_id } => self.delete_group(live, group_id, &mut turn),
+            Request::TopicsDeleted { topics } => self.forget_topics(&topics, &mut turn),
         };
         turn.reply(token, reply);
     }

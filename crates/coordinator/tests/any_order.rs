@@ -27,6 +27,7 @@ enum Step {
     Commit { client: usize, partition: i32 },
     Fetch,
     Delete,
+    DeleteTopic,
     Pass(i64),
     Stall,
     Flush,
@@ -47,6 +48,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => (client(), 0..3).prop_map(|(client, partition)| Step::Commit { client, partition }),
         1 => Just(Step::Fetch),
         1 => Just(Step::Delete),
+        1 => Just(Step::DeleteTopic),
         3 => prop_oneof![4 => 0..3_000_i64, 1 => 0..70_000_i64].prop_map(Step::Pass),
         1 => Just(Step::Stall),
         2 => Just(Step::Flush),
@@ -100,6 +102,9 @@ impl World {
             }
             Step::Fetch => drop(self.shell.send_fetch(0)),
             Step::Delete => drop(self.shell.send(Request::DeleteGroup { group_id: GROUP.to_owned() })),
+            Step::DeleteTopic => {
+                let _ = self.shell.send(Request::TopicsDeleted { topics: vec!["t".to_owned()] });
+            }
             Step::Pass(ms) => self.shell.pass(ms),
             Step::Stall => self.shell.is_stalled = true,
             Step::Flush => {

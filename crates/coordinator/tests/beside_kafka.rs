@@ -195,7 +195,7 @@ fn ours(version: i16, replies: Vec<Reply>) -> Said {
             Reply::OffsetFetch(reply) => fetched.push(reply),
             Reply::DescribeGroup(reply) => described.groups.push(reply),
             Reply::DeleteGroup(reply) => deleted.results.push(reply),
-            Reply::ListGroups(reply) => panic!("{reply:?}"),
+            other @ (Reply::ListGroups(_) | Reply::TopicsDeleted(_)) => panic!("{other:?}"),
         }
     }
     if !fetched.is_empty() {

@@ -4,8 +4,8 @@
 mod shell;
 
 use coordinator::{Coordinator, GroupCoordinatorState, Record, Reply, Request, Settings};
-use protocol::ErrorCode;
 use protocol::messages::ListGroupsRequest;
+use protocol::{ErrorCode, Uuid};
 use shell::Shell;
 use shell::asking::{GROUP, SESSION_MS, join_request};
 
@@ -275,4 +275,41 @@ fn a_group_of_the_oldest_format_is_taken_over() {
     assert_eq!(shell.synced(sync).assignment, "a");
     let join = shell.send_join(join_request("m", None));
     assert_eq!(shell.joined(join).generation_id, 8, "nobody else is waited for");
+}
+
+#[test]
+fn offsets_of_a_deleted_topic_are_forgotten_even_by_a_group_that_reads_it() {
+    let (mut shell, [a, ..], generation) = three();
+    for partition in [0, 7] {
+        let commit = shell.send_commit(&a, generation, partition, 41);
+        assert_eq!(shell.committed(commit), NONE);
+    }
+    let other = shell.send(Request::TopicsDeleted { topics: vec!["other".to_owned()] });
+    assert_eq!(shell.answer(other), Some(Reply::TopicsDeleted(ErrorCode::None)));
+    let fetch = shell.send_fetch(7);
+    assert_eq!(shell.fetched(fetch).0, 41);
+
+    let deleted = shell.send(Request::TopicsDeleted { topics: vec!["t".to_owned()] });
+    assert_eq!(shell.answer(deleted), Some(Reply::TopicsDeleted(ErrorCode::None)));
+    shell.restart();
+    for partition in [0, 7] {
+        let fetch = shell.send_fetch(partition);
+        assert_eq!(shell.fetched(fetch).0, -1);
+    }
+    assert_eq!(shell.heartbeat(&a, generation), NONE, "the members stay");
+}
+
+#[test]
+fn an_offset_is_not_told_to_whoever_asks_for_a_later_topic_of_the_same_name() {
+    let mut shell = Shell::new(Settings::default());
+    let mut request = shell.commit_request("", -1, 0, 41);
+    request.topics[0].topic_id = Uuid([1; 16]);
+    let commit = shell.send(Request::OffsetCommit { version: 10, request });
+    assert_eq!(shell.committed(commit), NONE);
+    for (topic_id, offset) in [(Uuid([1; 16]), 41), (Uuid([2; 16]), -1), (Uuid::ZERO, 41)] {
+        let mut request = shell.fetch_request(0);
+        request.topics.as_mut().expect("it names topics")[0].topic_id = topic_id;
+        let fetch = shell.send(Request::OffsetFetch(request));
+        assert_eq!(shell.fetched(fetch).0, offset);
+    }
 }

@@ -137,6 +137,10 @@ impl Publisher {
                 of_dir.1.push(partition.log.id().topic_partition());
             }
         }
+        let names: Vec<String> = delta.deleted_topics.values().map(|topic| topic.name.to_string()).collect();
+        if !names.is_empty() {
+            self.groups.topics_deleted(&names);
+        }
         for (dir, partitions) in doomed.into_values() {
             if let Err(error) = dir.delete_logs(&partitions) {
                 tracing::error!(%error, "logs of deleted topics could not be deleted");

@@ -268,8 +268,7 @@ async fn who_waits_is_answered_when_the_leadership_or_the_broker_ends() {
     let partition = broker.groups.partition_of("g").expect("the topic is there");
     broker.groups.resign(partition, ErrorCode::NotCoordinator);
     assert_eq!(waiting.await.error_code, ErrorCode::NotCoordinator as i16);
-    let request = || Request::DescribeGroup { version: 6, group_id: "g".to_owned() };
-    assert_eq!(broker.groups.ask("g", request()).await, Err(ErrorCode::NotCoordinator));
+    assert_eq!(client.fetch_result(0).await.0, ErrorCode::NotCoordinator as i16);
     assert_eq!(broker.groups.partitions_led(), [1 - partition]);
 
     broker.lead_all(LEADER_EPOCH + 1);
@@ -278,7 +277,7 @@ async fn who_waits_is_answered_when_the_leadership_or_the_broker_ends() {
     let mut waiting = pin!(client.join_anew());
     assert!(poll_immediate(&mut waiting).await.is_none());
     broker.groups.stop();
-    assert_eq!(broker.groups.ask("g", request()).await, Err(ErrorCode::CoordinatorNotAvailable));
+    assert_eq!(client.fetch_result(0).await.0, ErrorCode::CoordinatorNotAvailable as i16);
     broker.lead_all(LEADER_EPOCH + 2);
     assert!(broker.groups.partitions_led().is_empty());
 }
@@ -299,11 +298,11 @@ async fn a_later_epoch_of_the_same_leader_interrupts_nobody() {
 #[tokio::test]
 async fn there_is_no_coordinator_before_there_is_a_topic() {
     let broker = Broker::start(&SimDisk::new(), 0);
-    let request = || Request::DescribeGroup { version: 6, group_id: "g".to_owned() };
+    let client = Client::of(&broker.groups, "g");
     assert_eq!(broker.groups.partition_of("g"), None);
-    assert_eq!(broker.groups.ask("g", request()).await, Err(ErrorCode::CoordinatorNotAvailable));
+    assert_eq!(client.fetch_result(0).await.0, ErrorCode::CoordinatorNotAvailable as i16);
     broker.groups.set_partition_count(50);
-    assert_eq!(broker.groups.ask("g", request()).await, Err(ErrorCode::NotCoordinator));
+    assert_eq!(client.fetch_result(0).await.0, ErrorCode::NotCoordinator as i16);
 }
 
 /// What the clients have seen so far.

@@ -51,6 +51,19 @@ impl GroupCoordinatorState {
         OffsetDeleteResponseTopic { name: topic.name, partitions }
     }
 
+    /// Forgets the offsets of topics that were deleted, whoever reads them. A topic of the same name may come again, with other
+    /// records at these offsets.
+    pub(crate) fn forget_topics(&self, topics: &[String], turn: &mut Turn) -> Reply {
+        for (group_id, saved) in &self.groups {
+            for topic in topics {
+                for partition in saved.offsets.partitions_of(topic) {
+                    turn.append(tombstone(group_id, topic, partition));
+                }
+            }
+        }
+        Reply::TopicsDeleted(ErrorCode::None)
+    }
+
     /// Deletes a group without members, with its offsets.
     pub(crate) fn delete_group(&self, live: &mut LiveGroups, group_id: String, turn: &mut Turn) -> Reply {
         let error = match live.groups.get(group_id.as_str()) {

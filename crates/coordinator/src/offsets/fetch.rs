@@ -1,13 +1,13 @@
 //! OffsetFetch: what a group has committed. Answered when all that was committed before it is durable, which is what
 //! `require_stable` asks for.
 
-use protocol::ErrorCode;
 use protocol::messages::offset_fetch_request::{OffsetFetchRequestGroup, OffsetFetchRequestTopics};
 use protocol::messages::offset_fetch_response::{
     OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions,
     OffsetFetchResponseTopic, OffsetFetchResponseTopics,
 };
 use protocol::messages::{OffsetFetchRequest, OffsetFetchResponse};
+use protocol::{ErrorCode, Uuid};
 
 use crate::{CommittedOffset, GroupCoordinatorState};
 
@@ -96,7 +96,7 @@ impl GroupCoordinatorState {
         let offsets = self.offsets(group_id);
         let partitions = topic.partition_indexes.iter().map(|partition| {
             let offset = offsets.and_then(|offsets| offsets.get(&topic.name, *partition));
-            fetched(*partition, offset)
+            fetched(*partition, offset.filter(|offset| is_of_topic(offset, topic.topic_id)))
         });
         let partitions = partitions.collect();
         OffsetFetchResponseTopics { name: topic.name, topic_id: topic.topic_id, partitions }
@@ -119,6 +119,11 @@ impl GroupCoordinatorState {
         }
         topics
     }
+}
+
+/// Whether the offset was committed for this topic, and not for an earlier one of the same name. Zero stands for any.
+fn is_of_topic(offset: &CommittedOffset, topic_id: Uuid) -> bool {
+    offset.topic_id.is_zero() || topic_id.is_zero() || offset.topic_id == topic_id
 }
 
 fn fetched(partition_index: i32, offset: Option<&CommittedOffset>) -> OffsetFetchResponsePartitions {

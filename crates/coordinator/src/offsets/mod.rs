@@ -23,6 +23,11 @@ impl Offsets {
         self.0.get(topic)?.get(&partition)
     }
 
+    /// The partitions of a topic for which there is an offset.
+    pub(crate) fn partitions_of(&self, topic: &str) -> impl Iterator<Item = i32> {
+        self.0.get(topic).into_iter().flat_map(|partitions| partitions.keys().copied())
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

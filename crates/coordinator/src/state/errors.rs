@@ -61,6 +61,7 @@ pub(super) fn refusal(request: Request, error: ErrorCode) -> Reply {
         }
         Request::ListGroups(_) => Reply::ListGroups(list_error(error.code())),
         Request::DeleteGroup { group_id } => Reply::DeleteGroup(deletion(group_id, error)),
+        Request::TopicsDeleted { .. } => Reply::TopicsDeleted(error),
     }
 }
 
@@ -98,6 +99,7 @@ pub(super) fn failed(reply: Reply, error: ErrorCode) -> Reply {
         }),
         Reply::ListGroups(_) => Reply::ListGroups(list_error(code)),
         Reply::DeleteGroup(reply) => Reply::DeleteGroup(DeletableGroupResult { error_code: code, ..reply }),
+        Reply::TopicsDeleted(_) => Reply::TopicsDeleted(of_group_append(error)),
     }
 }
 

@@ -109,6 +109,17 @@ impl Shell {
     }
 
     pub fn send_commit(&mut self, member_id: &str, generation: i32, partition: i32, offset: i64) -> Token {
+        let request = self.commit_request(member_id, generation, partition, offset);
+        self.send(Request::OffsetCommit { version: 9, request })
+    }
+
+    pub fn commit_request(
+        &self,
+        member_id: &str,
+        generation: i32,
+        partition: i32,
+        offset: i64,
+    ) -> OffsetCommitRequest {
         let partitions = vec![OffsetCommitRequestPartition {
             partition_index: partition,
             committed_offset: offset,
@@ -117,16 +128,13 @@ impl Shell {
         }];
         let topics =
             vec![OffsetCommitRequestTopic { name: "t".to_owned(), partitions, ..Default::default() }];
-        self.send(Request::OffsetCommit {
-            version: 9,
-            request: OffsetCommitRequest {
-                group_id: GROUP.to_owned(),
-                generation_id_or_member_epoch: generation,
-                member_id: member_id.to_owned(),
-                topics,
-                ..OffsetCommitRequest::default()
-            },
-        })
+        OffsetCommitRequest {
+            group_id: GROUP.to_owned(),
+            generation_id_or_member_epoch: generation,
+            member_id: member_id.to_owned(),
+            topics,
+            ..OffsetCommitRequest::default()
+        }
     }
 
     pub fn committed(&mut self, token: Token) -> i16 {
@@ -137,17 +145,21 @@ impl Shell {
     }
 
     pub fn send_fetch(&mut self, partition: i32) -> Token {
+        let request = self.fetch_request(partition);
+        self.send(Request::OffsetFetch(request))
+    }
+
+    pub fn fetch_request(&self, partition: i32) -> OffsetFetchRequestGroup {
         let topics = vec![OffsetFetchRequestTopics {
             name: "t".to_owned(),
             partition_indexes: vec![partition],
             ..OffsetFetchRequestTopics::default()
         }];
-        let request = OffsetFetchRequestGroup {
+        OffsetFetchRequestGroup {
             group_id: GROUP.to_owned(),
             topics: Some(topics),
             ..OffsetFetchRequestGroup::default()
-        };
-        self.send(Request::OffsetFetch(request))
+        }
     }
 
     /// The offset and what was noted with it.

@@ -69,7 +69,7 @@ fn missing_topics(broker: &Broker, request: &MetadataRequest, version: i16) -> V
 }
 
 /// Creates topics. What cannot be created is not there afterwards, which the answer says.
-async fn create(broker: &Broker, names: Vec<String>) {
+pub(super) async fn create(broker: &Broker, names: Vec<String>) {
     let config = broker.config();
     let topics = names.into_iter().map(|name| internal_topics::creatable(&config, name)).collect();
     let request = CreateTopicsRequest { topics, ..Default::default() };

@@ -5,24 +5,38 @@
 
 mod api_versions;
 mod create_topics;
+mod delete_groups;
 mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
+mod describe_groups;
 mod fetch;
+mod find_coordinator;
+mod heartbeat;
 mod init_producer_id;
+mod join_group;
+mod leave_group;
+mod list_groups;
 mod list_offsets;
 mod metadata;
+mod offset_commit;
+mod offset_delete;
+mod offset_fetch;
 mod operations;
 mod produce;
+mod sync_group;
 
 use std::future::Future;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use indexmap::IndexSet;
 use protocol::messages::{
-    ApiVersionsRequest, CreateTopicsRequest, DeleteTopicsRequest, DescribeClusterRequest,
-    DescribeConfigsRequest, FetchRequest, InitProducerIdRequest, ListOffsetsRequest, MetadataRequest,
-    ProduceRequest,
+    ApiVersionsRequest, CreateTopicsRequest, DeleteGroupsRequest, DeleteTopicsRequest,
+    DescribeClusterRequest, DescribeConfigsRequest, DescribeGroupsRequest, FetchRequest,
+    FindCoordinatorRequest, HeartbeatRequest, InitProducerIdRequest, JoinGroupRequest, LeaveGroupRequest,
+    ListGroupsRequest, ListOffsetsRequest, MetadataRequest, OffsetCommitRequest, OffsetDeleteRequest,
+    OffsetFetchRequest, ProduceRequest, SyncGroupRequest,
 };
 use protocol::{
     ApiKey, Listener, Message, Reader, Request, VersionRange, Writer, decode_request_header,
@@ -46,11 +60,22 @@ const ROWS: &[Row] = &[
     row::<FetchRequest>(),
     row::<ListOffsetsRequest>(),
     row::<MetadataRequest>(),
+    row::<OffsetCommitRequest>(),
+    row::<OffsetFetchRequest>(),
+    row::<FindCoordinatorRequest>(),
+    row::<JoinGroupRequest>(),
+    row::<HeartbeatRequest>(),
+    row::<LeaveGroupRequest>(),
+    row::<SyncGroupRequest>(),
+    row::<DescribeGroupsRequest>(),
+    row::<ListGroupsRequest>(),
     row::<ApiVersionsRequest>().on_controllers(),
     row::<CreateTopicsRequest>().on_controllers(),
     row::<DeleteTopicsRequest>().on_controllers(),
     row::<InitProducerIdRequest>(),
     row::<DescribeConfigsRequest>().on_controllers(),
+    row::<DeleteGroupsRequest>(),
+    row::<OffsetDeleteRequest>(),
     row::<DescribeClusterRequest>().on_controllers(),
 ];
 
@@ -119,6 +144,15 @@ impl Call {
         Started::Working(Box::pin(async move { self.answer(&response.await) }))
     }
 
+    /// The request has taken effect: those behind it go on while the future waits for the response.
+    pub(crate) fn settling<R, F>(self, response: F) -> Started
+    where
+        R: Message + Send + Sync,
+        F: Future<Output = R> + Send + 'static,
+    {
+        Started::Settling(Box::pin(async move { self.answer(&response.await) }))
+    }
+
     /// The response as a frame.
     pub(crate) fn answer<R: Message>(&self, response: &R) -> Done {
         self.answer_with_files(response, &[])
@@ -139,6 +173,11 @@ impl Call {
             Err(error) => Done::Close(error.into()),
         }
     }
+}
+
+/// The names without those that came before.
+fn distinct(names: Vec<String>) -> Vec<String> {
+    names.into_iter().collect::<IndexSet<String>>().into_iter().collect()
 }
 
 /// What the network calls.

@@ -13,6 +13,8 @@ const fn bits(operations: &[u32]) -> i32 {
 
 /// All operations on a topic.
 pub(super) const ON_TOPIC: i32 = bits(&[3, 4, 5, 6, 7, 8, 10, 11]);
+/// All operations on a group.
+pub(super) const ON_GROUP: i32 = bits(&[3, 6, 8, 10, 11]);
 /// All operations on the cluster.
 pub(super) const ON_CLUSTER: i32 = bits(&[5, 7, 8, 9, 10, 11, 12]);
 /// The client did not ask.
@@ -31,7 +33,7 @@ mod tests {
 
     #[test]
     fn the_bits_are_those_that_apache_kafka_sends() {
-        assert_eq!((ON_TOPIC, ON_CLUSTER), (3576, 8096));
+        assert_eq!((ON_TOPIC, ON_GROUP, ON_CLUSTER), (3576, 3400, 8096));
         assert_eq!(DescribeClusterResponse::default().cluster_authorized_operations, NOT_ASKED);
     }
 }

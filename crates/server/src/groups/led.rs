@@ -10,7 +10,7 @@ use storage::{Log, LogDir};
 use tokio::sync::{Semaphore, oneshot};
 
 use super::partition::Partition;
-use super::{load, task};
+use super::{answered, load, task};
 
 /// Where a partition's records are, and for whom they are appended.
 #[derive(Clone)]
@@ -71,24 +71,34 @@ impl Led {
         }
     }
 
+    /// Tells the coordinator something, if there is one.
+    pub(super) fn tell(&self, request: impl FnOnce() -> Request) {
+        if let Led::Awake(partition) = self {
+            drop(partition.ask(request()));
+        }
+    }
+
     /// Whether the request needs a coordinator that is not there yet.
     pub(super) fn must_wake_for(&self, request: &Request) -> bool {
         // Lists go to all partitions, and should not wake those that have no groups.
         matches!(self, Led::Empty(_)) && !matches!(request, Request::ListGroups(_))
     }
 
-    /// Makes the coordinator if there is none.
-    pub(super) fn wake(&mut self, shared: &Shared) {
-        if let Led::Empty(place) = self {
-            *self = Led::Awake(wake(place.clone(), shared));
-        }
+    /// The coordinator, which is made if there is none.
+    pub(super) fn wake(&mut self, shared: &Shared) -> Arc<Partition> {
+        let partition = match self {
+            Led::Awake(partition) => return partition.clone(),
+            Led::Empty(place) => wake(place.clone(), shared),
+        };
+        *self = Led::Awake(partition.clone());
+        partition
     }
 
-    /// Lets the coordinator decide a request for which it is [awake](Led::wake). None if it has ended.
-    pub(super) fn ask(&self, request: Request) -> Option<oneshot::Receiver<Reply>> {
+    /// Lets the coordinator decide a request for which it is [awake](Led::wake).
+    pub(super) fn ask(&self, request: Request) -> oneshot::Receiver<Reply> {
         match self {
             Led::Awake(partition) => partition.ask(request),
-            Led::Empty(_) => Some(no_groups()),
+            Led::Empty(_) => answered(Reply::ListGroups(ListGroupsResponse::default())),
         }
     }
 }
@@ -103,10 +113,4 @@ fn wake(place: Place, shared: &Shared) -> Arc<Partition> {
     let mailbox = partition.mailbox().clone();
     tokio::spawn(task::run(Arc::downgrade(&partition), mailbox, shared.loads.clone()));
     partition
-}
-
-fn no_groups() -> oneshot::Receiver<Reply> {
-    let (sender, receiver) = oneshot::channel();
-    let _ = sender.send(Reply::ListGroups(ListGroupsResponse::default()));
-    receiver
 }

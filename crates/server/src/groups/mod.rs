@@ -25,7 +25,8 @@ mod task;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use coordinator::{Reply, Request, Settings, group_partition};
+use coordinator::{GroupCoordinatorState, Reply, Request, Settings, group_partition};
+use engine::ReplicatedState;
 use host::Host;
 use parking_lot::RwLock;
 use protocol::ErrorCode;
@@ -40,6 +41,8 @@ const LOADS_MAX: usize = 4;
 /// The coordinators of all partitions of `__consumer_offsets` that this broker leads.
 pub struct Groups {
     shared: Shared,
+    /// Refuses what no partition is asked.
+    without_groups: GroupCoordinatorState,
     leading: RwLock<Leading>,
 }
 
@@ -55,6 +58,7 @@ impl Groups {
     /// Coordinators of no partition yet. `partition_count` is that of `__consumer_offsets`, 0 if there is none.
     pub fn new(host: Host, settings: Settings, partition_count: i32) -> Groups {
         Groups {
+            without_groups: GroupCoordinatorState::new(settings.clone()),
             shared: Shared {
                 clock: host.clock,
                 settings: Arc::new(settings),
@@ -116,21 +120,28 @@ impl Groups {
         led.values().for_each(|partition| partition.resign(ErrorCode::CoordinatorNotAvailable));
     }
 
+    /// Topics were deleted: groups forget what they have committed for them. It is not waited for.
+    pub fn topics_deleted(&self, topics: &[String]) {
+        for led in self.leading.read().partitions.values() {
+            led.tell(|| Request::TopicsDeleted { topics: topics.to_vec() });
+        }
+    }
+
     /// The partitions whose groups are coordinated here, in order.
     pub fn partitions_led(&self) -> Vec<i32> {
         self.leading.read().partitions.keys().copied().collect()
     }
 
-    /// Asks the coordinator of a group. The request takes effect now, before the future is polled; its answer may take as long as
-    /// a rebalance. Fails with `NOT_COORDINATOR` if another broker coordinates the group, and with
-    /// `COORDINATOR_NOT_AVAILABLE` if nobody does.
-    pub fn ask(
-        &self,
-        group_id: &str,
-        request: Request,
-    ) -> impl Future<Output = Result<Reply, ErrorCode>> + Send + use<> {
-        let partition = self.partition_of(group_id).ok_or(ErrorCode::CoordinatorNotAvailable);
-        answer(partition.and_then(|partition| self.start(partition, request)))
+    /// Asks the coordinator of the request's group. The request takes effect now, before the future is polled; its answer may
+    /// take as long as a rebalance. It says `NOT_COORDINATOR` if another broker coordinates the group, and
+    /// `COORDINATOR_NOT_AVAILABLE` if nobody does. Fails only if the coordinator went away without a word.
+    pub fn ask(&self, request: Request) -> impl Future<Output = Result<Reply, ErrorCode>> + Send + use<> {
+        let partition = request.group_id().and_then(|group_id| self.partition_of(group_id));
+        let asked = match partition {
+            Some(partition) => self.start(partition, request),
+            None => self.refuse(request, ErrorCode::CoordinatorNotAvailable),
+        };
+        answer(asked)
     }
 
     /// Asks the coordinator of a partition, as [`ask`](Groups::ask) does.
@@ -142,34 +153,49 @@ impl Groups {
         answer(self.start(partition, request))
     }
 
-    fn start(&self, partition: i32, request: Request) -> Result<oneshot::Receiver<Reply>, ErrorCode> {
-        let must_wake = self.leading.read().led(partition)?.must_wake_for(&request);
-        if must_wake {
-            self.leading.write().led_mut(partition)?.wake(&self.shared);
+    fn start(&self, partition: i32, request: Request) -> oneshot::Receiver<Reply> {
+        let leading = self.leading.read();
+        match leading.partitions.get(&partition) {
+            Some(led) if led.must_wake_for(&request) => {}
+            Some(led) => return led.ask(request),
+            None => return self.refuse(request, leading.absence()),
         }
-        let asked = self.leading.read().led(partition)?.ask(request);
-        asked.ok_or(ErrorCode::NotCoordinator)
+        drop(leading);
+        let mut leading = self.leading.write();
+        let absence = leading.absence();
+        match leading.partitions.get_mut(&partition) {
+            Some(led) => led.wake(&self.shared).ask(request),
+            None => self.refuse(request, absence),
+        }
+    }
+
+    fn refuse(&self, request: Request, error: ErrorCode) -> oneshot::Receiver<Reply> {
+        answered(self.without_groups.refuse(request, error))
     }
 }
 
 impl Leading {
-    fn led(&self, partition: i32) -> Result<&Led, ErrorCode> {
-        self.partitions.get(&partition).ok_or(self.absence())
-    }
-
-    fn led_mut(&mut self, partition: i32) -> Result<&mut Led, ErrorCode> {
-        let absence = self.absence();
-        self.partitions.get_mut(&partition).ok_or(absence)
-    }
-
     /// Why a partition is not coordinated here.
     fn absence(&self) -> ErrorCode {
         if self.has_stopped { ErrorCode::CoordinatorNotAvailable } else { ErrorCode::NotCoordinator }
     }
 }
 
-async fn answer(asked: Result<oneshot::Receiver<Reply>, ErrorCode>) -> Result<Reply, ErrorCode> {
-    asked?.await.map_err(|_| ErrorCode::NotCoordinator)
+async fn answer(asked: oneshot::Receiver<Reply>) -> Result<Reply, ErrorCode> {
+    asked.await.map_err(|_| ErrorCode::NotCoordinator)
+}
+
+/// The error code for a coordinator that went away without an answer, or gave one to something else.
+pub(crate) fn unanswered(reply: &Result<Reply, ErrorCode>) -> i16 {
+    reply.as_ref().err().unwrap_or(&ErrorCode::UnknownServerError).code()
+}
+
+/// An answer that is there already.
+fn answered(reply: Reply) -> oneshot::Receiver<Reply> {
+    let (sender, receiver) = oneshot::channel();
+    // The receiver is there.
+    let _ = sender.send(reply);
+    receiver
 }
 
 impl Drop for Groups {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use coordinator::{Coordinator, GroupCoordinatorState, Loader, Record, Reply, Request, Settings, to_batches};
-use engine::{Effect, Now, Token};
+use engine::{Effect, Now, ReplicatedState, Token};
 use host::Clock;
 use parking_lot::Mutex;
 use protocol::ErrorCode;
@@ -14,6 +14,7 @@ use protocol::records::BatchError;
 use storage::{AppendInfo, Appended, Log, LogDir, Origin, Watch};
 use tokio::sync::oneshot;
 
+use super::answered;
 use super::led::Place;
 use super::mailbox::{Mailbox, Settled};
 
@@ -91,9 +92,13 @@ impl Partition {
         inner.leader_epoch = inner.leader_epoch.max(leader_epoch);
     }
 
-    /// Lets the coordinator decide a request. None if the partition is not led any more.
-    pub(super) fn ask(&self, request: Request) -> Option<oneshot::Receiver<Reply>> {
-        self.turn(|inner, now| {
+    /// Lets the coordinator decide a request.
+    pub(super) fn ask(&self, request: Request) -> oneshot::Receiver<Reply> {
+        let mut inner = self.inner.lock();
+        if inner.has_ended {
+            return answered(inner.coordinator.state().refuse(request, ErrorCode::NotCoordinator));
+        }
+        self.turn_with(&mut inner, |inner, now| {
             let (sender, receiver) = oneshot::channel();
             inner.last_token += 1;
             let token = Token(inner.last_token);
@@ -170,19 +175,20 @@ impl Partition {
         self.turn(|inner, now| inner.load_later(now));
     }
 
-    /// One input to the coordinator: before it what the journal has told, after it what is to be done. None if the partition is
-    /// not led any more.
+    /// One input to the coordinator. None if the partition is not led any more.
     fn turn<T>(&self, input: impl FnOnce(&mut Inner, Now) -> T) -> Option<T> {
         let mut inner = self.inner.lock();
-        if inner.has_ended {
-            return None;
-        }
+        (!inner.has_ended).then(|| self.turn_with(&mut inner, input))
+    }
+
+    /// Before the input comes what the journal has told, after it what is to be done.
+    fn turn_with<T>(&self, inner: &mut Inner, input: impl FnOnce(&mut Inner, Now) -> T) -> T {
         let now = self.now();
         self.mailbox.take().into_iter().for_each(|note| inner.note(note));
         inner.coordinator.high_watermark(self.log.high_watermark());
-        let output = input(&mut inner, now);
-        self.carry_out(&mut inner, now);
-        Some(output)
+        let output = input(inner, now);
+        self.carry_out(inner, now);
+        output
     }
 
     fn carry_out(&self, inner: &mut Inner, now: Now) {

@@ -34,7 +34,7 @@ impl Client {
     }
 
     async fn ask(&self, request: Request) -> Result<Reply, ErrorCode> {
-        self.groups.ask(&self.group, request).await
+        self.groups.ask(request).await
     }
 
     /// Waits until the group's partition is loaded.
