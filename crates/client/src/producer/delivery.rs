@@ -56,7 +56,7 @@ impl Deliverer {
             let wake = self.wakes_at();
             tokio::select! {
                 command = commands.recv(), if open && self.buffered < self.options.buffer_bytes => match command {
-                    Some(Command::Send(record, fate)) => self.append(record, fate).await,
+                    Some(Command::Send(record, fate, since)) => self.append(record, fate, since).await,
                     Some(Command::Flush(done)) => self.flushes.push(done),
                     None => open = false,
                 },
@@ -82,19 +82,20 @@ impl Deliverer {
         self.queues.values().filter_map(|queue| queue.wakes_at(self.options.linger)).min()
     }
 
-    async fn append(&mut self, record: ProducerRecord, fate: oneshot::Sender<Fate>) {
+    async fn append(&mut self, record: ProducerRecord, fate: oneshot::Sender<Fate>, since: Instant) {
         if let Some(error) = too_large(&record, self.options.request_bytes_max) {
             drop(fate.send(Err(error.into())));
             return;
         }
-        match self.place(&record).await {
+        match self.place(&record, since).await {
             Ok(place) => self.push(place, record, fate),
             Err(error) => drop(fate.send(Err(error.into()))),
         }
     }
 
-    async fn place(&mut self, record: &ProducerRecord) -> Result<Place, ClientError> {
-        let count = self.cluster.partitions(&record.topic, true).await?.len();
+    async fn place(&mut self, record: &ProducerRecord, since: Instant) -> Result<Place, ClientError> {
+        let deadline = since + self.cluster.options().retry_for;
+        let count = self.cluster.partitions_until(&record.topic, true, deadline).await?.len();
         let count = i32::try_from(count).unwrap_or(i32::MAX);
         let partition = match (record.partition, &record.key) {
             (Some(partition), _) if (0..count).contains(&partition) => partition,
@@ -152,9 +153,9 @@ impl Deliverer {
         }
     }
 
-    /// Finds the leader, and an identity where the sequence needs one.
+    /// Finds the leader, and an identity where the sequence needs one. Tries once: the batch itself is tried again.
     async fn prepare(&mut self, (topic, partition): &Place) -> Result<i32, ClientError> {
-        let partitions = self.cluster.partitions(topic, true).await?;
+        let partitions = self.cluster.partitions_until(topic, true, Instant::now()).await?;
         if self.options.idempotent {
             self.identify(&(topic.clone(), *partition)).await?;
         }
@@ -183,7 +184,7 @@ impl Deliverer {
             producer_epoch: -1,
             ..InitProducerIdRequest::default()
         };
-        let response = self.cluster.ask(&request).await?;
+        let response = self.cluster.ask_until(&request, Instant::now()).await?;
         check(response.error_code, None)?;
         Ok((response.producer_id, response.producer_epoch))
     }
@@ -211,7 +212,7 @@ impl Deliverer {
         let mut topics: Vec<TopicProduceData> = Vec::new();
         for ((topic, partition), batch) in batches {
             let queue = self.queues.entry((topic.clone(), *partition)).or_default();
-            let sequence = if batch.was_sent() { 0 } else { queue.take_sequence(batch.count()) };
+            let sequence = if batch.sent > 0 { 0 } else { queue.take_sequence(batch.count()) };
             let records = batch.encode(self.options.compression, queue.identity, sequence);
             let data = PartitionProduceData { index: *partition, records: Records::Bytes(records) };
             match topics.last_mut().filter(|last| last.name == *topic) {
@@ -271,7 +272,9 @@ impl Deliverer {
         let Some(queue) = self.queues.get_mut(&place) else { return };
         let Some(batch) = queue.sealed.pop_front() else { return };
         let now = Instant::now();
-        if error.is_retriable() && batch.opened + self.options.delivery_timeout > now {
+        let in_time =
+            batch.opened + self.options.delivery_timeout > now && batch.sent <= self.options.retries;
+        if error.is_retriable() && in_time {
             queue.put_back(batch, now + self.cluster.options().retry_backoff);
         } else {
             queue.give_up();
