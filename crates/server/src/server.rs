@@ -258,15 +258,7 @@ async fn start_quorum(
         let message = "metadata.log.dir has to be one of log.dirs so far".to_owned();
         return Err(StartError::Unsupported(message));
     };
-    let values = config.values();
-    let settings = QuorumSettings {
-        log_config: log_settings::of_metadata(config),
-        snapshot_bytes: values.size("metadata.log.max.record.bytes.between.snapshots") as u64,
-        snapshot_interval_ms: values.long("metadata.log.max.snapshot.interval.ms"),
-        retention_bytes: values.long("metadata.max.retention.bytes"),
-        retention_ms: values.long("metadata.max.retention.ms"),
-        ..QuorumSettings::new(config.node.id, *directory_id, config.node.voters.clone())
-    };
+    let settings = QuorumSettings::of(config, *directory_id);
     let first_records = {
         let config = config.clone();
         move |formatted| controller::bootstrap(formatted, &config)
