@@ -37,7 +37,6 @@ pub async fn start_on(
     let mut properties = BrokerConfig::standalone(data);
     let listeners = format!("PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:0");
     properties.set("listeners", listeners);
-    properties.set("offsets.topic.num.partitions", "1");
     let (config, _) = BrokerConfig::new(&properties).expect("the settings are valid");
     let formatting = Formatting {
         cluster_id: CLUSTER_ID.to_owned(),
