@@ -281,3 +281,18 @@ fn the_machines_disk_does_all_that_too() {
         ReadRequest { offset: 0, max_bytes: 1 << 20, min_one_batch: true, up_to: ReadLimit::HighWatermark };
     assert!(matches!(log.read(request).unwrap().data, SliceData::File { .. }));
 }
+
+#[test]
+fn a_metadata_log_that_kafka_formatted_gets_the_id_that_its_topic_has() {
+    let disk = SimDisk::new();
+    let partition = Path::new(DIR).join("__cluster_metadata-0");
+    disk.create_dir_all(&partition).unwrap();
+    let (dir, _) = open(&disk, 1).unwrap();
+    let id = storage::TopicIdPartition::new("__cluster_metadata", protocol::Uuid::METADATA_TOPIC_ID, 0);
+    let log = dir.create_log(&id, small_segments()).unwrap();
+    assert_eq!(log.id(), &id);
+    log.append(batch(1, 1, 10), info()).unwrap();
+    dir.close().unwrap();
+    let text = storage::files::load_whole(&disk, &partition.join("partition.metadata")).unwrap();
+    assert_eq!(text.as_deref(), Some(&b"version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAAAQ"[..]));
+}

@@ -104,7 +104,10 @@ impl LogDir {
         let disk = &*self.context.host.disk;
         let entries = disk.list(&dir).map_err(|source| StorageError::io(&dir, source))?;
         // A file that was not flushed may be empty after a crash.
-        let known_id = partition_metadata::load(disk, &dir.join(partition_metadata::NAME)).ok().flatten();
+        let stored_id = partition_metadata::load(disk, &dir.join(partition_metadata::NAME)).ok().flatten();
+        // Formatting makes this directory before it is a log.
+        let reserved_id = (name == names::METADATA_DIR).then_some(Uuid::METADATA_TOPIC_ID);
+        let known_id = stored_id.or(reserved_id);
         let (topic_id, replay) = replays.take(&partition, known_id);
         if replay.deleted {
             report.deleted_logs += 1;
