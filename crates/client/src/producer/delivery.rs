@@ -56,8 +56,7 @@ impl Deliverer {
             let wake = self.wakes_at();
             tokio::select! {
                 command = commands.recv(), if open && self.buffered < self.options.buffer_bytes => match command {
-                    Some(Command::Send(record, fate, since)) => self.append(record, fate, since).await,
-                    Some(Command::Flush(done)) => self.flushes.push(done),
+                    Some(command) => self.take_commands(command, &mut commands).await,
                     None => open = false,
                 },
                 Some(sent) = self.on_the_way.join_next() => if let Ok(sent) = sent { self.settle(sent) },
@@ -71,6 +70,22 @@ impl Deliverer {
                     let _ = done.send(());
                 }
             }
+        }
+    }
+
+    /// Carries out what callers asked for, all of it at once where many calls wait.
+    async fn take_commands(&mut self, first: Command, commands: &mut mpsc::Receiver<Command>) {
+        let mut next = Some(first);
+        while let Some(command) = next {
+            match command {
+                Command::Send(record, fate, since) => self.append(record, fate, since).await,
+                Command::Flush(done) => {
+                    self.flushes.push(done);
+                    return;
+                }
+            }
+            let has_room = self.buffered < self.options.buffer_bytes;
+            next = if has_room { commands.try_recv().ok() } else { None };
         }
     }
 
@@ -179,6 +194,8 @@ impl Deliverer {
 
     async fn new_identity(&mut self) -> Result<Identity, ClientError> {
         let request = InitProducerIdRequest {
+            // An empty name would be one all the same.
+            transactional_id: None,
             transaction_timeout_ms: i32::MAX,
             producer_id: -1,
             producer_epoch: -1,

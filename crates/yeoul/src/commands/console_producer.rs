@@ -45,6 +45,7 @@ struct Sender {
     lines: u64,
     receipts: VecDeque<(Sketch, Receipt)>,
     failed: u64,
+    last_error: Option<String>,
     /// Whether more records would fail the same way.
     is_hopeless: bool,
 }
@@ -57,7 +58,15 @@ struct Sketch {
 
 impl Sender {
     fn new(producer: Producer, plan: Plan) -> Sender {
-        Sender { producer, plan, lines: 0, receipts: VecDeque::new(), failed: 0, is_hopeless: false }
+        Sender {
+            producer,
+            plan,
+            lines: 0,
+            receipts: VecDeque::new(),
+            failed: 0,
+            last_error: None,
+            is_hopeless: false,
+        }
     }
 
     /// Sends what comes, until the input ends or a signal does.
@@ -125,13 +134,19 @@ impl Sender {
 
     fn judge(&mut self, sketch: Option<Sketch>, error: Option<Arc<ClientError>>) {
         let (Some(sketch), Some(error)) = (sketch, error) else { return };
-        let told = |bytes: Option<usize>| bytes.map_or("null".to_owned(), |bytes| format!("{bytes} bytes"));
-        tracing::error!(
-            "Error when sending message to topic {} with key: {}, value: {} with error: {error}",
-            self.plan.topic,
-            told(sketch.key_bytes),
-            told(sketch.value_bytes),
-        );
+        let error_text = error.to_string();
+        // A batch fails as a whole; how many records that makes is told in the end.
+        if self.last_error.as_ref() != Some(&error_text) {
+            let told =
+                |bytes: Option<usize>| bytes.map_or("null".to_owned(), |bytes| format!("{bytes} bytes"));
+            tracing::error!(
+                "Error when sending message to topic {} with key: {}, value: {} with error: {error_text}",
+                self.plan.topic,
+                told(sketch.key_bytes),
+                told(sketch.value_bytes),
+            );
+            self.last_error = Some(error_text);
+        }
         self.failed += 1;
         self.is_hopeless |= self.plan.sync || !is_about_the_record(&error);
     }
