@@ -152,7 +152,20 @@ impl Cluster {
 
     /// Asks any broker, again while the answer may become better.
     pub async fn ask<R: Request>(&mut self, request: &R) -> Result<R::Response, ClientError> {
-        let deadline = Instant::now() + self.options.retry_for;
+        self.ask_until(request, self.patience()).await
+    }
+
+    /// When what is tried from now on is given up.
+    fn patience(&self) -> Instant {
+        Instant::now() + self.options.retry_for
+    }
+
+    /// Asks any broker, once if the deadline has passed.
+    pub(crate) async fn ask_until<R: Request>(
+        &mut self,
+        request: &R,
+        deadline: Instant,
+    ) -> Result<R::Response, ClientError> {
         loop {
             let answer = match self.any().await {
                 Ok(connection) => connection.call(request).await,
@@ -180,6 +193,15 @@ impl Cluster {
         topics: Option<&[String]>,
         may_create: bool,
     ) -> Result<MetadataResponse, ClientError> {
+        self.metadata_until(topics, may_create, self.patience()).await
+    }
+
+    async fn metadata_until(
+        &mut self,
+        topics: Option<&[String]>,
+        may_create: bool,
+        deadline: Instant,
+    ) -> Result<MetadataResponse, ClientError> {
         let named = |name: &String| MetadataRequestTopic {
             name: Some(name.clone()),
             ..MetadataRequestTopic::default()
@@ -189,7 +211,7 @@ impl Cluster {
             allow_auto_topic_creation: may_create,
             ..MetadataRequest::default()
         };
-        let response = self.ask(&request).await?;
+        let response = self.ask_until(&request, deadline).await?;
         check(response.error_code, None)?;
         self.remember(&response);
         Ok(response)
@@ -208,13 +230,22 @@ impl Cluster {
     /// The partitions of a topic, sorted by number. Asks for a topic that is not known, or known without a leader, and again
     /// until it is there or the time for retries is over.
     pub async fn partitions(&mut self, topic: &str, may_create: bool) -> Result<Vec<Partition>, ClientError> {
-        let deadline = Instant::now() + self.options.retry_for;
+        self.partitions_until(topic, may_create, self.patience()).await
+    }
+
+    /// The same with a deadline; once it has passed a topic that is not known is asked for once.
+    pub(crate) async fn partitions_until(
+        &mut self,
+        topic: &str,
+        may_create: bool,
+        deadline: Instant,
+    ) -> Result<Vec<Partition>, ClientError> {
         loop {
             let known = self.leaders.get(topic);
             if let Some(partitions) = known.filter(|all| all.iter().all(|partition| partition.leader >= 0)) {
                 return Ok(partitions.clone());
             }
-            let response = self.metadata(Some(&[topic.to_owned()]), may_create).await?;
+            let response = self.metadata_until(Some(&[topic.to_owned()]), may_create, deadline).await?;
             let code = response.topics.first().map_or(0, |topic| topic.error_code);
             // A topic that may come into being does so a little after the first question.
             let code = if code == 0 { ErrorCode::LeaderNotAvailable } else { ErrorCode::from(code) };

@@ -11,7 +11,7 @@ mod error;
 mod partitioner;
 mod producer;
 
-pub use admin::NewTopic;
+pub use admin::{DescribedPartition, DescribedTopic, NewTopic};
 pub use cluster::{ClientOptions, Cluster, Partition};
 pub use connection::Connection;
 pub use consumer::{Consumer, ConsumerOptions, ConsumerRecord, GroupOptions, Start, Topics, assign_ranges};

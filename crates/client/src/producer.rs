@@ -12,6 +12,7 @@ use protocol::compression::Compression;
 use protocol::records::Header;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::cluster::Cluster;
 use crate::error::ClientError;
@@ -30,8 +31,11 @@ pub struct ProducerOptions {
     pub batch_bytes: usize,
     /// How batches are compressed.
     pub compression: Compression,
-    /// How long a record may take from the call to the answer.
+    /// How long a record may take from the call to the answer. Only to find the topic may take longer: that goes by
+    /// [`ClientOptions::retry_for`](crate::ClientOptions::retry_for).
     pub delivery_timeout: Duration,
+    /// How often a batch is sent again.
+    pub retries: u32,
     /// How large a record, with its headers, may be.
     pub request_bytes_max: usize,
     /// How many bytes may wait before the caller does.
@@ -47,6 +51,7 @@ impl Default for ProducerOptions {
             batch_bytes: 16_384,
             compression: Compression::None,
             delivery_timeout: Duration::from_secs(120),
+            retries: u32::MAX,
             request_bytes_max: 1 << 20,
             buffer_bytes: 32 << 20,
         }
@@ -86,7 +91,8 @@ pub type Fate = Result<Delivery, Arc<ClientError>>;
 pub type Receipt = oneshot::Receiver<Fate>;
 
 enum Command {
-    Send(ProducerRecord, oneshot::Sender<Fate>),
+    /// A record, whom to tell, and since when its caller has been waiting.
+    Send(ProducerRecord, oneshot::Sender<Fate>, Instant),
     Flush(oneshot::Sender<()>),
 }
 
@@ -112,7 +118,7 @@ impl Producer {
     pub async fn send(&self, record: ProducerRecord) -> Receipt {
         let (fate, receipt) = oneshot::channel();
         // A task that is gone drops the sender, which the receipt tells.
-        let _ = self.commands.send(Command::Send(record, fate)).await;
+        let _ = self.commands.send(Command::Send(record, fate, Instant::now())).await;
         receipt
     }
 

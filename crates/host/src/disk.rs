@@ -66,6 +66,11 @@ pub trait File: Send + Sync {
     fn set_len(&self, len: u64) -> io::Result<()>;
     /// Reads from a position; fewer bytes than asked for near the end, none at the end.
     fn read_at(&self, buf: &mut [u8], at: u64) -> io::Result<usize>;
+    /// As [`read_at`](File::read_at) for a few bytes with nothing wanted around them: what is not in the page cache is read past it,
+    /// without reading ahead.
+    fn read_alone_at(&self, buf: &mut [u8], at: u64) -> io::Result<usize> {
+        self.read_at(buf, at)
+    }
     /// Writes all of the buffer at a position; the file grows if need be. If it fails, any part may have been written.
     fn write_all_at(&self, buf: &[u8], at: u64) -> io::Result<()>;
     /// Flushes the content, and what is needed to find it again, to stable storage.

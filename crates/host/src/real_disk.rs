@@ -1,15 +1,16 @@
 //! The machine's file systems.
 
 use std::fs::{self, OpenOptions};
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use rustix::fs::{FallocateFlags, FlockOperation, OFlags, fallocate, flock};
-use rustix::io::Errno;
+use rustix::io::{Errno, ReadWriteFlags, preadv2};
 
+use crate::aligned::{AlignedBuffer, BLOCK_BYTES};
 use crate::disk::{DirEntry, Disk, File, FileLock, OpenMode};
 
 /// The machine's file systems.
@@ -80,6 +81,15 @@ impl File for RealFile {
         }
     }
 
+    fn read_alone_at(&self, buf: &mut [u8], at: u64) -> io::Result<usize> {
+        let cached = preadv2(&self.file, &mut [IoSliceMut::new(buf)], at, ReadWriteFlags::NOWAIT);
+        match (cached, self.direct()) {
+            (Ok(read), _) => Ok(read),
+            (Err(Errno::AGAIN), Some(direct)) => read_blocks(&*direct, buf, at),
+            _ => self.read_at(buf, at),
+        }
+    }
+
     fn write_all_at(&self, buf: &[u8], at: u64) -> io::Result<()> {
         self.file.write_all_at(buf, at)?;
         if self.sync_each { self.file.sync_data() } else { Ok(()) }
@@ -108,6 +118,16 @@ impl File for RealFile {
     fn as_fd(&self) -> Option<BorrowedFd<'_>> {
         Some(self.file.as_fd())
     }
+}
+
+/// Reads the blocks in which the bytes are.
+fn read_blocks(direct: &dyn File, buf: &mut [u8], at: u64) -> io::Result<usize> {
+    let before = (at % BLOCK_BYTES as u64) as usize;
+    let mut blocks = AlignedBuffer::zeroed(before + buf.len());
+    let read = direct.read_at(blocks.as_mut_slice(), at - before as u64)?;
+    let there = read.saturating_sub(before).min(buf.len());
+    buf[..there].copy_from_slice(&blocks.as_slice()[before..before + there]);
+    Ok(there)
 }
 
 /// The lock goes with the descriptor.
@@ -168,7 +188,6 @@ impl Disk for RealDisk {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::AlignedBuffer;
 
     #[test]
     fn what_is_written_past_the_page_cache_is_read_back() {
@@ -201,6 +220,25 @@ mod tests {
         let mut buffer = AlignedBuffer::zeroed(8192);
         assert_eq!(direct.read_at(buffer.as_mut_slice(), 0).unwrap(), 5000);
         assert_eq!(buffer.as_slice()[..5000], [7; 5000]);
+    }
+
+    #[test]
+    fn a_few_bytes_are_read_alone_wherever_they_are() {
+        let dir = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+        let path = dir.path().join("file");
+        let content: Vec<u8> = (0..10_000_u32).map(|at| at as u8).collect();
+        let file = RealDisk.open(&path, OpenMode::ReadWrite).unwrap();
+        file.write_all_at(&content, 0).unwrap();
+        file.sync_data().unwrap();
+        let direct = file.direct().unwrap();
+        for (at, len) in [(0, 1), (4_090, 20), (9_990, 10), (9_990, 20), (10_000, 5)] {
+            let expected = &content[at..content.len().min(at + len)];
+            let mut buf = vec![0; len];
+            let cached = file.read_alone_at(&mut buf, at as u64).unwrap();
+            assert_eq!(&buf[..cached], expected);
+            let read = read_blocks(&*direct, &mut buf, at as u64).unwrap();
+            assert_eq!(&buf[..read], expected);
+        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! Writes a metadata log for Apache Kafka to read: formats a directory unless it is formatted, starts a quorum on it, makes topics,
-//! and stops. `write_metadata DIR CONTROLLER_PORT static|standalone`.
+//! and stops. `write_metadata DIR CONTROLLER_PORT static|standalone [CHANGES_AT_ONCE]`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use futures::StreamExt;
 use host::Host;
 use metadata::{Delta, MetadataVersion};
 use protocol::Uuid;
-use protocol::messages::{MetadataRecord, TopicRecord};
+use protocol::messages::{MetadataRecord, PartitionRecord, TopicRecord};
 use quorum::{
     CommittedImage, Endpoint, Formatting, MetadataListener, Quorum, QuorumSettings, VoterSet, format,
     load_directories,
@@ -46,11 +46,24 @@ fn formatting(dir: &Path, port: u16, standalone: bool) -> Formatting {
     }
 }
 
-fn topic(host: &Host, n: usize) -> Vec<MetadataRecord> {
+/// A topic with one partition on this node.
+fn topic(host: &Host) -> Vec<MetadataRecord> {
     let mut bits = [0; 16];
     host.random.fill(&mut bits);
-    let name = format!("made-{}-{n}", bits[0]);
-    vec![TopicRecord { name, topic_id: Uuid::from_random(bits) }.into()]
+    let topic_id = Uuid::from_random(bits);
+    let partition = PartitionRecord {
+        topic_id,
+        partition_id: 0,
+        replicas: vec![1],
+        isr: vec![1],
+        leader: 1,
+        directories: vec![Uuid::ZERO],
+        ..PartitionRecord::default()
+    };
+    vec![
+        TopicRecord { name: format!("made-{:032x}", u128::from_be_bytes(bits)), topic_id }.into(),
+        partition.into(),
+    ]
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -59,6 +72,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let dir = PathBuf::from(args.next().ok_or(usage)?);
     let port: u16 = args.next().ok_or(usage)?.parse()?;
     let standalone = args.next().as_deref() == Some("standalone");
+    let at_once = args.next().map_or(Ok(2_000), |count| count.parse())?;
     let host = Host::real();
     format(&host, &formatting(&dir, port, standalone), true)?;
     let loaded = load_directories(&host, std::slice::from_ref(&dir), &dir, 1)?;
@@ -66,11 +80,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let voters = vec![Voter { id: 1, host: "127.0.0.1".to_owned(), port }];
     let voters = if standalone { Vec::new() } else { voters };
     let mut settings = QuorumSettings::new(1, loaded[0].directory_id, voters);
-    settings.snapshot_bytes = 100_000;
-    runtime.block_on(write(host, &dir, settings))
+    settings.snapshot_bytes = 50_000;
+    runtime.block_on(write(host, &dir, settings, at_once))
 }
 
-async fn write(host: Host, dir: &Path, settings: QuorumSettings) -> Result<(), Box<dyn std::error::Error>> {
+async fn write(
+    host: Host,
+    dir: &Path,
+    settings: QuorumSettings,
+    at_once: usize,
+) -> Result<(), Box<dyn std::error::Error>> {
     let opening = Instant::now();
     let (log_dir, report) = LogDir::open(host.clone(), dir, LogDirOptions::default())?;
     println!("{report}; {:?}", opening.elapsed());
@@ -79,16 +98,16 @@ async fn write(host: Host, dir: &Path, settings: QuorumSettings) -> Result<(), B
     let quorum = Quorum::start(host.clone(), log_dir.clone(), settings, |records| records, listener).await?;
     println!("leads in epoch {} after {:?}", quorum.leader_epoch(), starting.elapsed());
     let serial = Instant::now();
-    for n in 0..200 {
-        quorum.change(|_, _| (topic(&host, n), ())).await?;
+    for _ in 0..200 {
+        quorum.change(|_, _| (topic(&host), ())).await?;
     }
     println!("200 changes one after the other: {:?}", serial.elapsed());
     let (pipelined, host) = (Instant::now(), &host);
-    let changes = (0..2_000).map(|n| quorum.change(move |_, _| (topic(host, 1_000 + n), ())));
+    let changes = (0..at_once).map(|_| quorum.change(|_, _| (topic(host), ())));
     for change in changes.collect::<futures::stream::FuturesUnordered<_>>().collect::<Vec<_>>().await {
         change?;
     }
-    println!("2000 changes at once: {:?}", pipelined.elapsed());
+    println!("{at_once} changes at once: {:?}", pipelined.elapsed());
     println!("log end {}, snapshots in {}", quorum.log_end_offset(), quorum.log().dir().display());
     let stopping = Instant::now();
     quorum.stop().await;

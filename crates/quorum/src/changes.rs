@@ -210,3 +210,132 @@ fn fits(builder: &BatchBuilder, bytes_max: usize, records: usize) -> bool {
     builder.size_in_bytes() + bytes_max <= BATCH_BYTES_MAX
         && count.saturating_add(records) <= BATCH_RECORDS_MAX
 }
+
+#[cfg(test)]
+mod tests {
+    use metadata::MetadataVersion;
+    use protocol::Uuid;
+    use protocol::messages::{FeatureLevelRecord, RemoveTopicRecord, TopicRecord};
+    use protocol::records::{BatchHeader, records};
+
+    use super::*;
+
+    fn topic(number: u128) -> MetadataRecord {
+        let topic_id = Uuid((number + 1_000).to_be_bytes());
+        TopicRecord { name: format!("topic-{number}"), topic_id }.into()
+    }
+
+    /// On a cluster of this level.
+    fn gathering(version: i16) -> Gathering {
+        let mut committed = Loader::default();
+        let level =
+            FeatureLevelRecord { name: metadata::METADATA_VERSION.to_owned(), feature_level: version };
+        committed.apply(&level.into()).unwrap();
+        Gathering::new(committed, 50)
+    }
+
+    fn decide(gathering: &mut Gathering, records: Vec<MetadataRecord>) -> Result<Decided<i64>, QuorumError> {
+        gathering.decide(1_000, |_, offset| (records, offset))
+    }
+
+    fn outcome(decided: &mut Decided<i64>) -> Option<bool> {
+        decided.outcome.as_mut().and_then(|outcome| outcome.try_recv().ok()).map(|told| told.is_ok())
+    }
+
+    #[test]
+    fn changes_gather_in_one_batch_and_are_told_together() {
+        let mut gathering = gathering(30);
+        let mut first = decide(&mut gathering, vec![topic(1), topic(2)]).unwrap();
+        let mut second = decide(&mut gathering, vec![topic(3)]).unwrap();
+        assert_eq!((first.reply, first.end_offset, second.reply, second.end_offset), (50, 52, 52, 53));
+        let batch = gathering.take().unwrap();
+        let header = BatchHeader::parse(&batch).unwrap();
+        assert_eq!((header.base_offset, header.records_count, header.max_timestamp), (50, 3, 1_000));
+        let mut third = decide(&mut gathering, vec![topic(4)]).unwrap();
+        assert_eq!([&mut first, &mut second, &mut third].map(outcome), [None; 3]);
+        gathering.committed();
+        assert_eq!([&mut first, &mut second, &mut third].map(outcome), [Some(true), Some(true), None]);
+        assert_eq!(BatchHeader::parse(&gathering.take().unwrap()).unwrap().base_offset, 53);
+        assert!(gathering.take().is_none());
+    }
+
+    #[test]
+    fn records_are_written_in_the_version_of_the_cluster() {
+        for (version, expected) in [(7, 0), (17, 1), (30, 2)] {
+            let mut gathering = gathering(version);
+            let partition = protocol::messages::PartitionRecord {
+                topic_id: Uuid(1_001_u128.to_be_bytes()),
+                partition_id: 0,
+                ..Default::default()
+            };
+            assert_eq!(MetadataVersion(version).record_version(&partition.clone().into()), expected);
+            decide(&mut gathering, vec![topic(1), partition.into()]).unwrap();
+            let batch = gathering.take().unwrap();
+            let value = records(&batch, 1 << 20).unwrap().nth(1).unwrap().unwrap().value.unwrap();
+            assert_eq!(value[2], expected as u8, "frame version, key, version");
+        }
+    }
+
+    #[test]
+    fn what_waits_fails_with_the_batch_before_it_and_is_forgotten() {
+        let mut gathering = gathering(30);
+        let mut first = decide(&mut gathering, vec![topic(1)]).unwrap();
+        gathering.take().unwrap();
+        let mut second = decide(&mut gathering, vec![topic(2)]).unwrap();
+        let mut reader = decide(&mut gathering, vec![]).unwrap();
+        gathering.failed(QuorumError::Failed("no disk".into()), Loader::default(), 50);
+        assert_eq!([&mut first, &mut second, &mut reader].map(outcome), [Some(false); 3]);
+        assert_eq!((gathering.pending.image(), gathering.next_offset), (&Image::default(), 50));
+        assert!(gathering.take().is_none());
+        assert!(matches!(decide(&mut gathering, vec![topic(3)]), Err(QuorumError::Failed(_))));
+    }
+
+    #[test]
+    fn a_reader_waits_for_what_is_in_flight_only() {
+        let mut gathering = gathering(30);
+        assert!(decide(&mut gathering, vec![]).unwrap().outcome.is_none());
+        decide(&mut gathering, vec![topic(1)]).unwrap();
+        gathering.take().unwrap();
+        let mut reader = decide(&mut gathering, vec![]).unwrap();
+        assert_eq!((outcome(&mut reader), reader.end_offset), (None, 51));
+        gathering.committed();
+        assert_eq!(outcome(&mut reader), Some(true));
+        assert!(decide(&mut gathering, vec![]).unwrap().outcome.is_none());
+    }
+
+    #[test]
+    fn a_change_that_fails_half_way_is_not_made_at_all() {
+        let mut gathering = gathering(30);
+        let removal = RemoveTopicRecord { topic_id: Uuid([9; 16]) };
+        assert!(matches!(decide(&mut gathering, vec![topic(1), removal.into()]), Err(QuorumError::Unfit(_))));
+        assert!(gathering.take().is_none() && gathering.pending.image().topics.is_empty());
+        assert_eq!(decide(&mut gathering, vec![topic(1)]).unwrap().reply, 50);
+    }
+
+    #[test]
+    fn a_change_that_fits_no_batch_is_a_transaction_or_refused_where_there_are_none() {
+        let many = || (0..10_001).map(topic).collect::<Vec<_>>();
+        let refused = decide(&mut gathering(12), many());
+        assert!(matches!(refused, Err(QuorumError::TooLarge { records: 10_001, .. })));
+        let mut gathering = gathering(13);
+        assert_eq!(decide(&mut gathering, many()).unwrap().end_offset, 50 + 10_003);
+        assert_eq!(sizes(&mut gathering), [(10_000, true), (3, true)]);
+        let long = |number: u128| {
+            let topic_id = Uuid((number + 50_000).to_be_bytes());
+            TopicRecord { name: format!("{number:030000}"), topic_id }.into()
+        };
+        decide(&mut gathering, (0..300).map(long).collect()).unwrap();
+        let sizes = sizes(&mut gathering);
+        assert_eq!((sizes.len(), sizes[0].0 + sizes[1].0), (2, 302));
+        assert!(sizes.iter().all(|(_, fits)| *fits));
+    }
+
+    /// Number of records of each batch, and whether it is not too large.
+    fn sizes(gathering: &mut Gathering) -> Vec<(i32, bool)> {
+        let size = |batch: Bytes| {
+            let header = BatchHeader::parse(&batch).unwrap();
+            (header.records_count, batch.len() <= BATCH_BYTES_MAX)
+        };
+        std::iter::from_fn(|| gathering.take()).map(size).collect()
+    }
+}

@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use openraft::storage::{LogFlushed, RaftLogStorage};
-use openraft::{EntryPayload, LogId, LogState, OptionalSend, RaftLogReader, StorageIOError, Vote};
+use openraft::{AnyError, EntryPayload, LogId, LogState, OptionalSend, RaftLogReader, StorageIOError, Vote};
 use protocol::records::{BatchHeader, Batches};
-use storage::files::quorum_state;
+use storage::files::{FileError, quorum_state};
 use storage::{AppendInfo, Appended, Origin, StorageError};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::index_map::Place;
@@ -25,13 +26,15 @@ pub(crate) struct LogStore {
     /// The newest epoch in which this node voted.
     epoch: i32,
     /// The vote, while it is on its way to the disk.
-    storing_vote: Option<JoinHandle<Result<(), storage::files::FileError>>>,
+    storing_vote: Option<JoinHandle<Result<(), FileError>>>,
+    /// Closed when nothing writes for this any more.
+    alive: mpsc::Sender<()>,
 }
 
 impl LogStore {
     /// With the newest epoch that the log or the vote name.
-    pub(crate) fn new(shared: Arc<Shared>, epoch: i32) -> LogStore {
-        LogStore { shared, epoch, storing_vote: None }
+    pub(crate) fn new(shared: Arc<Shared>, epoch: i32, alive: mpsc::Sender<()>) -> LogStore {
+        LogStore { shared, epoch, storing_vote: None, alive }
     }
 
     fn id_of(&self, (index, epoch): (u64, i32)) -> LogId<i32> {
@@ -42,7 +45,7 @@ impl LogStore {
     fn append_entry(&self, entry: Entry) -> Result<Appended, RaftStorageError> {
         let id = entry.log_id;
         let failed = |error: &dyn std::error::Error| {
-            RaftStorageError::from(StorageIOError::write_log_entry(id, openraft::AnyError::error(error)))
+            RaftStorageError::from(StorageIOError::write_log_entry(id, AnyError::error(error)))
         };
         let epoch = epoch_of(id.leader_id.term);
         let now_ms = self.shared.host.clock.now_ms();
@@ -73,17 +76,22 @@ impl LogStore {
             return Ok(());
         }
         let error = format!("entry {} for offset {expected:?} comes at {next_index}, {end_offset}", id.index);
-        Err(StorageIOError::write_log_entry(*id, openraft::AnyError::error(error)).into())
+        Err(StorageIOError::write_log_entry(*id, AnyError::error(error)).into())
     }
 
-    /// Waits until the vote is on disk: nothing of its epoch counts before.
+    /// Fails if it is known that the vote could not be written.
+    async fn check_vote(&mut self) -> Result<(), RaftStorageError> {
+        let known = self.storing_vote.as_ref().is_some_and(JoinHandle::is_finished);
+        if known { self.finish_vote().await } else { Ok(()) }
+    }
+
     async fn finish_vote(&mut self) -> Result<(), RaftStorageError> {
         let Some(storing) = self.storing_vote.take() else { return Ok(()) };
         let failed = |error| RaftStorageError::from(StorageIOError::write_vote(error));
         match storing.await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(failed(openraft::AnyError::error(error))),
-            Err(error) => Err(failed(openraft::AnyError::error(error))),
+            Ok(Err(error)) => Err(failed(AnyError::error(error))),
+            Err(error) => Err(failed(AnyError::error(error))),
         }
     }
 
@@ -110,8 +118,8 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         LogReader { shared: self.shared.clone() }
     }
 
-    /// The only voter wins with its own vote, so that one file is written an election. It is being written while the first batch of
-    /// the epoch is: [`append`](RaftLogStorage::append) waits for both.
+    /// The only voter wins with its own vote, so that one file is written an election. Nobody waits for it: the first batch of the
+    /// epoch says the epoch too, and is on disk before anybody sees anything of it. A crash that loses the file loses nothing.
     async fn save_vote(&mut self, vote: &Vote<i32>) -> Result<(), RaftStorageError> {
         let epoch = epoch_of(vote.leader_id().term);
         if epoch <= self.epoch {
@@ -121,9 +129,11 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         self.epoch = epoch;
         let state = self.shared.voter.elected(epoch);
         let path = self.shared.log.dir().join(quorum_state::NAME);
-        let disk = self.shared.host.disk.clone();
-        self.storing_vote =
-            Some(tokio::task::spawn_blocking(move || quorum_state::store(&*disk, &path, &state)));
+        let (disk, alive) = (self.shared.host.disk.clone(), self.alive.clone());
+        self.storing_vote = Some(tokio::task::spawn_blocking(move || {
+            let _alive = alive;
+            quorum_state::store(&*disk, &path, &state)
+        }));
         Ok(())
     }
 
@@ -142,11 +152,11 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         I: IntoIterator<Item = Entry> + OptionalSend,
         I::IntoIter: OptionalSend,
     {
+        self.check_vote().await?;
         let mut last = None;
         for entry in entries {
             last = Some(self.append_entry(entry)?);
         }
-        self.finish_vote().await?;
         match last {
             Some(appended) => self.report_when_durable(&appended, callback),
             None => callback.log_io_completed(Ok(())),
@@ -156,7 +166,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
 
     async fn truncate(&mut self, log_id: LogId<i32>) -> Result<(), RaftStorageError> {
         // Only another leader would ask for it.
-        let error = openraft::AnyError::error("the log of a lone voter is never cut");
+        let error = AnyError::error("the log of a lone voter is never cut");
         Err(StorageIOError::write_log_entry(log_id, error).into())
     }
 
@@ -193,7 +203,7 @@ impl RaftLogReader<TypeConfig> for LogReader {
 fn read_entries(shared: &Shared, range: impl RangeBounds<u64>) -> Result<Vec<Entry>, RaftStorageError> {
     let places = places(shared, range);
     let failed = |error: &dyn std::error::Error| {
-        RaftStorageError::from(StorageIOError::read_logs(openraft::AnyError::error(error)))
+        RaftStorageError::from(StorageIOError::read_logs(AnyError::error(error)))
     };
     let mut entries = Vec::with_capacity(places.len());
     while let Some(place) = places.get(entries.len()) {

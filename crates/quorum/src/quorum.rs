@@ -76,7 +76,10 @@ impl Quorum {
         let publisher = Arc::new(Publisher::new(listener));
         let formatted = loaded.formatted.clone();
         let quorum = Quorum::elect(host, log_dir, log, settings, loaded, publisher.clone()).await?;
-        quorum.first_changes(formatted, bootstrap).await?;
+        if let Err(error) = quorum.first_changes(formatted, bootstrap).await {
+            quorum.stop().await;
+            return Err(error);
+        }
         publisher.start(&quorum.image());
         Ok(quorum)
     }
@@ -113,9 +116,9 @@ impl Quorum {
             loaded.loader.clone(),
             loaded.last_timestamp_ms,
             rules,
-            alive,
+            alive.clone(),
         );
-        let store = LogStore::new(shared.clone(), loaded.epoch);
+        let store = LogStore::new(shared.clone(), loaded.epoch, alive);
         let raft = Raft::new(shared.voter.node_id, Arc::new(config()), Alone, store, machine).await;
         let raft = raft.map_err(failed)?;
         let epoch = loaded.epoch + 1;

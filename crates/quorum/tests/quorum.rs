@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::FutureExt;
+use host::Host;
 use host::sim::SimDisk;
 use metadata::{Image, bootstrap_features};
 use protocol::Uuid;
-use protocol::messages::{MetadataRecord, RemoveTopicRecord};
+use protocol::messages::{BeginTransactionRecord, MetadataRecord, RemoveTopicRecord};
 use protocol::records::{BatchError, BatchHeader, ControlRecord, Record, records};
 use quorum::{QuorumError, QuorumSettings, VoterSet, format};
 use storage::files::load_whole;
@@ -293,4 +294,54 @@ async fn a_disk_that_fails_fails_all_changes_and_hangs_none() {
     }
     assert_eq!(node.quorum.image().image.topics.len(), 0);
     node.quorum.stop().await;
+}
+
+#[tokio::test]
+async fn a_transaction_that_a_leader_left_open_is_aborted_by_the_next() {
+    let host = host(&SimDisk::new(), 1);
+    let node = fresh(&host).await;
+    let begin = MetadataRecord::from(BeginTransactionRecord { name: None });
+    node.quorum.change(|_, _| ([vec![begin], topic("half").0].concat(), ())).await.expect("a disk");
+    assert!(!has_topic(&node.quorum.image().image, "half"));
+    node.stop().await;
+    let node = start(host.clone()).await.expect("a disk");
+    let last = batches(node.quorum.log()).pop().expect("a batch");
+    assert!(matches!(metadata_records(&last.1)[..], [MetadataRecord::AbortTransaction(_)]));
+    node.create_topic("whole").await.expect("a disk");
+    let image = node.quorum.image();
+    assert!(has_topic(&image.image, "whole") && !has_topic(&image.image, "half"));
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_vote_that_cannot_be_written_fails_the_quorum() {
+    let disk = SimDisk::new();
+    let host = host(&disk, 1);
+    fresh(&host).await.stop().await;
+    disk.fail_writes("quorum-state", std::io::ErrorKind::StorageFull);
+    assert!(
+        matches!(until_failure(&host).await, QuorumError::Failed(message) if message.contains("quorum-state"))
+    );
+    disk.heal();
+    let node = start(host).await.expect("a disk that works");
+    let epochs: Vec<_> =
+        batches(node.quorum.log()).iter().map(|(header, _)| header.partition_leader_epoch).collect();
+    assert!(epochs.is_sorted(), "{epochs:?}");
+    assert!(node.quorum.leader_epoch() >= 2);
+    node.stop().await;
+}
+
+/// Starts a quorum and makes changes until one fails, if the start does not.
+async fn until_failure(host: &Host) -> QuorumError {
+    let node = match start(host.clone()).await {
+        Ok(node) => node,
+        Err(error) => return error,
+    };
+    for n in 0.. {
+        if let Err(error) = node.create_topic(&format!("topic-{n}")).await {
+            node.quorum.stop().await;
+            return error;
+        }
+    }
+    unreachable!("it fails when it is known")
 }

@@ -77,8 +77,9 @@ async fn a_snapshot_says_what_the_image_says() {
     fresh(&host).await.stop().await;
     let node = start_often(&host).await;
     let (end_offset, epoch) = until_snapshot(&host, &node, "topic").await;
-    let told = node.told.committed.lock().expect("no panic").clone();
-    let (image, _) = told.iter().find(|(image, _)| image.offset == end_offset).expect("an image of that end");
+    let mut images = node.told.loaded.lock().expect("no panic").clone();
+    images.extend(node.told.committed.lock().expect("no panic").iter().map(|(image, _)| image.clone()));
+    let image = images.iter().find(|image| image.offset == end_offset).expect("an image of that end");
     let path = Path::new(METADATA).join(names::of_snapshot(end_offset, epoch));
     let written = snapshot::load(&*host.disk, &path).expect("a disk").expect("a snapshot");
     assert_eq!((written.kraft_version, written.voters), (0, None));
@@ -135,8 +136,8 @@ async fn a_snapshot_that_cannot_be_written_stops_nothing() {
     let disk = SimDisk::new();
     let host = host(&disk, 1);
     fresh(&host).await.stop().await;
-    let node = start_often(&host).await;
     disk.fail_writes(".checkpoint", std::io::ErrorKind::StorageFull);
+    let node = start_often(&host).await;
     for n in 0..20 {
         node.create_topic(&format!("topic-{n}")).await.expect("the journal has room");
     }

@@ -5,9 +5,8 @@ use std::net::SocketAddr;
 
 use config::{BrokerConfig, HostPort, Listener};
 use thiserror::Error;
-use tokio::net::TcpSocket;
 
-use crate::net::Acceptor;
+use crate::net::{Acceptor, SocketOptions, Sockets};
 
 /// A listener could not be bound.
 #[derive(Debug, Error)]
@@ -37,10 +36,14 @@ pub(crate) struct Bound {
 }
 
 /// Binds listeners, in their order.
-pub(crate) async fn bind_all(config: &BrokerConfig, listeners: &[Listener]) -> Result<Vec<Bound>, BindError> {
+pub(crate) async fn bind_all(
+    sockets: &dyn Sockets,
+    config: &BrokerConfig,
+    listeners: &[Listener],
+) -> Result<Vec<Bound>, BindError> {
     let mut all = Vec::with_capacity(listeners.len());
     for listener in listeners {
-        let bound = bind(config, listener).await;
+        let bound = bind(sockets, config, listener).await;
         all.push(bound.map_err(|source| BindError {
             name: listener.name.clone(),
             address: HostPort(&listener.host, listener.port).to_string(),
@@ -50,35 +53,21 @@ pub(crate) async fn bind_all(config: &BrokerConfig, listeners: &[Listener]) -> R
     Ok(all)
 }
 
-async fn bind(config: &BrokerConfig, listener: &Listener) -> io::Result<Bound> {
-    let wanted = resolve(&listener.host, listener.port).await?;
-    let socket = if wanted.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    socket.set_reuseaddr(true)?;
-    // Kafka's defaults would hold back what the system chooses by itself.
-    let values = config.values();
-    if let Some(bytes) = config.limits.socket_send_bytes.filter(|_| values.is_set("socket.send.buffer.bytes"))
-    {
-        socket.set_send_buffer_size(u32::try_from(bytes).unwrap_or(u32::MAX))?;
-    }
-    if let Some(bytes) =
-        config.limits.socket_receive_bytes.filter(|_| values.is_set("socket.receive.buffer.bytes"))
-    {
-        socket.set_recv_buffer_size(u32::try_from(bytes).unwrap_or(u32::MAX))?;
-    }
-    socket.bind(wanted)?;
-    let backlog = u32::try_from(config.limits.listen_backlog).unwrap_or(50);
-    let tcp = socket.listen(backlog)?;
-    let address = tcp.local_addr()?;
+async fn bind(sockets: &dyn Sockets, config: &BrokerConfig, listener: &Listener) -> io::Result<Bound> {
+    let acceptor = sockets.bind(&listener.host, listener.port, options(config)).await?;
+    let address = acceptor.address()?;
     let listener = Listener { port: address.port(), ..listener.clone() };
-    Ok(Bound { listener, address, acceptor: Acceptor::Tcp(tcp) })
+    Ok(Bound { listener, address, acceptor })
 }
 
-async fn resolve(host: &str, port: u16) -> io::Result<SocketAddr> {
-    if host.is_empty() {
-        return Ok(SocketAddr::from(([0, 0, 0, 0], port)));
+/// Kafka's default sizes of buffers would hold back what the system chooses by itself, so only sizes that are set count.
+fn options(config: &BrokerConfig) -> SocketOptions {
+    let (limits, values) = (&config.limits, config.values());
+    SocketOptions {
+        send_bytes: limits.socket_send_bytes.filter(|_| values.is_set("socket.send.buffer.bytes")),
+        receive_bytes: limits.socket_receive_bytes.filter(|_| values.is_set("socket.receive.buffer.bytes")),
+        backlog: u32::try_from(limits.listen_backlog).unwrap_or(50),
     }
-    let mut found = tokio::net::lookup_host((host, port)).await?;
-    found.next().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the host has no address"))
 }
 
 /// What clients are told: as configured, with the ports that were bound, and the machine's name for all interfaces.

@@ -11,21 +11,6 @@ pub(crate) fn of_topic(broker: &BrokerConfig, name: &str, overrides: &Overrides)
     LogConfig { ack_from_memory: config.ack_from_memory && !is_internal(name), ..config }
 }
 
-/// The settings of the metadata log, by Kafka's `metadata.log.*`. It answers after the flush.
-pub(crate) fn of_metadata(broker: &BrokerConfig) -> LogConfig {
-    let values = broker.values();
-    LogConfig {
-        segment_bytes: u32::try_from(values.long("metadata.log.segment.bytes")).unwrap_or(u32::MAX),
-        segment_ms: values.long("metadata.log.segment.ms"),
-        batch_bytes_max: METADATA_BATCH_BYTES_MAX,
-        ack_from_memory: false,
-        ..LogConfig::default()
-    }
-}
-
-/// `KafkaRaftClient.MAX_BATCH_SIZE_BYTES`.
-const METADATA_BATCH_BYTES_MAX: u32 = 8 * 1024 * 1024;
-
 /// The settings of a log directory.
 pub(crate) fn of_directory(broker: &BrokerConfig, destage: DestageMode) -> LogDirOptions {
     LogDirOptions {
@@ -71,11 +56,10 @@ mod tests {
     }
 
     #[test]
-    fn internal_topics_and_the_metadata_log_answer_after_the_flush_whatever_is_set() {
+    fn internal_topics_answer_after_the_flush_whatever_is_set() {
         let none = Overrides::new();
         assert!(of_topic(&broker(), "orders", &none).ack_from_memory);
         assert!(!of_topic(&broker(), "__consumer_offsets", &none).ack_from_memory);
-        assert!(!of_metadata(&broker()).ack_from_memory);
     }
 
     #[test]

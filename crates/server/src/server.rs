@@ -21,7 +21,7 @@ use crate::broker::ChangeError;
 use crate::fetch_sessions::FetchSessions;
 use crate::groups::Groups;
 use crate::listeners::{self, BindError, Bound};
-use crate::net::{Budget, Limits, Network};
+use crate::net::{Budget, Limits, Network, Sockets};
 use crate::partitions::Partitions;
 use crate::producer_ids::ProducerIds;
 use crate::publisher::{Directory, Publisher, Queue};
@@ -86,6 +86,7 @@ impl Server {
     /// Starts a broker on directories that are formatted. When this returns, clients are served.
     pub async fn start(
         host: Host,
+        sockets: &dyn Sockets,
         config: BrokerConfig,
         options: ServerOptions,
     ) -> Result<Server, StartError> {
@@ -97,8 +98,8 @@ impl Server {
             config.node.id,
         )?;
         // Before anything is changed on disk.
-        let clients = listeners::bind_all(&config, &config.network.listeners).await?;
-        let controllers = listeners::bind_all(&config, &config.network.controller_listeners).await?;
+        let clients = listeners::bind_all(sockets, &config, &config.network.listeners).await?;
+        let controllers = listeners::bind_all(sockets, &config, &config.network.controller_listeners).await?;
         let directories = open_directories(&host, &config, &identities, options)?;
         let start = Start { host, config, identities, directories };
         let parts = start.follow_metadata().await?;
@@ -257,15 +258,7 @@ async fn start_quorum(
         let message = "metadata.log.dir has to be one of log.dirs so far".to_owned();
         return Err(StartError::Unsupported(message));
     };
-    let values = config.values();
-    let settings = QuorumSettings {
-        log_config: log_settings::of_metadata(config),
-        snapshot_bytes: values.size("metadata.log.max.record.bytes.between.snapshots") as u64,
-        snapshot_interval_ms: values.long("metadata.log.max.snapshot.interval.ms"),
-        retention_bytes: values.long("metadata.max.retention.bytes"),
-        retention_ms: values.long("metadata.max.retention.ms"),
-        ..QuorumSettings::new(config.node.id, *directory_id, config.node.voters.clone())
-    };
+    let settings = QuorumSettings::of(config, *directory_id);
     let first_records = {
         let config = config.clone();
         move |formatted| controller::bootstrap(formatted, &config)

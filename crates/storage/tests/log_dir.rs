@@ -111,7 +111,7 @@ fn a_batch_that_the_topic_does_not_take_is_refused_with_kafkas_error() {
     let mut torn = batch(0, 1, 10).to_vec();
     torn[70] ^= 1;
     assert_eq!(code(torn.into()), ErrorCode::CorruptMessage);
-    assert_eq!(code(bytes::Bytes::new()), ErrorCode::CorruptMessage);
+    assert_eq!(code(bytes::Bytes::new()), ErrorCode::InvalidRecord);
     assert_eq!(log.log_end_offset(), 0);
     let read =
         log.read(ReadRequest { offset: 1, max_bytes: 1, min_one_batch: true, up_to: ReadLimit::LogEnd });

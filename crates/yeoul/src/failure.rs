@@ -15,6 +15,8 @@ pub enum Failure {
     Usage(String),
     /// It was tried, and this came of it.
     Failed(String),
+    /// A signal asked to stop, and everything was put in order before. With the exit code of that signal.
+    Interrupted(u8),
     /// Nobody reads the output any more, which is for the reader to decide: no failure.
     ClosedPipe,
 }
@@ -36,6 +38,7 @@ impl Failure {
                 say(format_args!("{reason}"));
                 ExitCode::from(EXIT_FAILURE)
             }
+            Failure::Interrupted(code) => ExitCode::from(code),
             Failure::ClosedPipe => ExitCode::SUCCESS,
         }
     }

@@ -2,7 +2,9 @@
 
 mod commands;
 mod failure;
+mod interrupt;
 mod logging;
+mod topic_filter;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

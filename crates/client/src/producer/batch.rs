@@ -18,13 +18,15 @@ pub(super) struct Batch {
     records: Vec<(ProducerRecord, oneshot::Sender<Fate>)>,
     pub(super) bytes: usize,
     pub(super) opened: Instant,
+    /// How often it was handed to a connection.
+    pub(super) sent: u32,
     /// The bytes that were sent first; a retry sends the same, so that the broker knows them again.
     wire: Option<Bytes>,
 }
 
 impl Batch {
     pub(super) fn open(now: Instant) -> Batch {
-        Batch { records: Vec::new(), bytes: 0, opened: now, wire: None }
+        Batch { records: Vec::new(), bytes: 0, opened: now, sent: 0, wire: None }
     }
 
     pub(super) fn push(&mut self, record: ProducerRecord, fate: oneshot::Sender<Fate>) {
@@ -36,18 +38,14 @@ impl Batch {
         i32::try_from(self.records.len()).unwrap_or(i32::MAX)
     }
 
-    /// Whether these bytes were ever handed to a connection.
-    pub(super) fn was_sent(&self) -> bool {
-        self.wire.is_some()
-    }
-
-    /// The batch in the wire format, with the sequence of its first record.
+    /// The batch in the wire format for a connection, with the sequence of its first record.
     pub(super) fn encode(
         &mut self,
         compression: Compression,
         identity: Option<Identity>,
         sequence: i32,
     ) -> Bytes {
+        self.sent = self.sent.saturating_add(1);
         if let Some(wire) = &self.wire {
             return wire.clone();
         }

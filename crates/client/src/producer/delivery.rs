@@ -56,8 +56,7 @@ impl Deliverer {
             let wake = self.wakes_at();
             tokio::select! {
                 command = commands.recv(), if open && self.buffered < self.options.buffer_bytes => match command {
-                    Some(Command::Send(record, fate)) => self.append(record, fate).await,
-                    Some(Command::Flush(done)) => self.flushes.push(done),
+                    Some(command) => self.take_commands(command, &mut commands).await,
                     None => open = false,
                 },
                 Some(sent) = self.on_the_way.join_next() => if let Ok(sent) = sent { self.settle(sent) },
@@ -74,6 +73,22 @@ impl Deliverer {
         }
     }
 
+    /// Carries out what callers asked for, all of it at once where many calls wait.
+    async fn take_commands(&mut self, first: Command, commands: &mut mpsc::Receiver<Command>) {
+        let mut next = Some(first);
+        while let Some(command) = next {
+            match command {
+                Command::Send(record, fate, since) => self.append(record, fate, since).await,
+                Command::Flush(done) => {
+                    self.flushes.push(done);
+                    return;
+                }
+            }
+            let has_room = self.buffered < self.options.buffer_bytes;
+            next = if has_room { commands.try_recv().ok() } else { None };
+        }
+    }
+
     fn is_idle(&self) -> bool {
         self.on_the_way.is_empty() && self.queues.values().all(Queue::is_empty)
     }
@@ -82,19 +97,20 @@ impl Deliverer {
         self.queues.values().filter_map(|queue| queue.wakes_at(self.options.linger)).min()
     }
 
-    async fn append(&mut self, record: ProducerRecord, fate: oneshot::Sender<Fate>) {
+    async fn append(&mut self, record: ProducerRecord, fate: oneshot::Sender<Fate>, since: Instant) {
         if let Some(error) = too_large(&record, self.options.request_bytes_max) {
             drop(fate.send(Err(error.into())));
             return;
         }
-        match self.place(&record).await {
+        match self.place(&record, since).await {
             Ok(place) => self.push(place, record, fate),
             Err(error) => drop(fate.send(Err(error.into()))),
         }
     }
 
-    async fn place(&mut self, record: &ProducerRecord) -> Result<Place, ClientError> {
-        let count = self.cluster.partitions(&record.topic, true).await?.len();
+    async fn place(&mut self, record: &ProducerRecord, since: Instant) -> Result<Place, ClientError> {
+        let deadline = since + self.cluster.options().retry_for;
+        let count = self.cluster.partitions_until(&record.topic, true, deadline).await?.len();
         let count = i32::try_from(count).unwrap_or(i32::MAX);
         let partition = match (record.partition, &record.key) {
             (Some(partition), _) if (0..count).contains(&partition) => partition,
@@ -152,9 +168,9 @@ impl Deliverer {
         }
     }
 
-    /// Finds the leader, and an identity where the sequence needs one.
+    /// Finds the leader, and an identity where the sequence needs one. Tries once: the batch itself is tried again.
     async fn prepare(&mut self, (topic, partition): &Place) -> Result<i32, ClientError> {
-        let partitions = self.cluster.partitions(topic, true).await?;
+        let partitions = self.cluster.partitions_until(topic, true, Instant::now()).await?;
         if self.options.idempotent {
             self.identify(&(topic.clone(), *partition)).await?;
         }
@@ -178,12 +194,14 @@ impl Deliverer {
 
     async fn new_identity(&mut self) -> Result<Identity, ClientError> {
         let request = InitProducerIdRequest {
+            // An empty name would be one all the same.
+            transactional_id: None,
             transaction_timeout_ms: i32::MAX,
             producer_id: -1,
             producer_epoch: -1,
             ..InitProducerIdRequest::default()
         };
-        let response = self.cluster.ask(&request).await?;
+        let response = self.cluster.ask_until(&request, Instant::now()).await?;
         check(response.error_code, None)?;
         Ok((response.producer_id, response.producer_epoch))
     }
@@ -211,7 +229,7 @@ impl Deliverer {
         let mut topics: Vec<TopicProduceData> = Vec::new();
         for ((topic, partition), batch) in batches {
             let queue = self.queues.entry((topic.clone(), *partition)).or_default();
-            let sequence = if batch.was_sent() { 0 } else { queue.take_sequence(batch.count()) };
+            let sequence = if batch.sent > 0 { 0 } else { queue.take_sequence(batch.count()) };
             let records = batch.encode(self.options.compression, queue.identity, sequence);
             let data = PartitionProduceData { index: *partition, records: Records::Bytes(records) };
             match topics.last_mut().filter(|last| last.name == *topic) {
@@ -271,7 +289,9 @@ impl Deliverer {
         let Some(queue) = self.queues.get_mut(&place) else { return };
         let Some(batch) = queue.sealed.pop_front() else { return };
         let now = Instant::now();
-        if error.is_retriable() && batch.opened + self.options.delivery_timeout > now {
+        let in_time =
+            batch.opened + self.options.delivery_timeout > now && batch.sent <= self.options.retries;
+        if error.is_retriable() && in_time {
             queue.put_back(batch, now + self.cluster.options().retry_backoff);
         } else {
             queue.give_up();

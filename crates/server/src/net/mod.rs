@@ -10,6 +10,7 @@ mod listener;
 mod outbox;
 mod response;
 mod service;
+mod sockets;
 mod stream;
 mod warm;
 
@@ -18,4 +19,5 @@ pub use connection::Limits;
 pub use listener::Network;
 pub use response::{FileSlice, Piece, Response};
 pub use service::{CloseReason, Done, Peer, Pending, Service, Started};
+pub use sockets::{SimulatedSockets, SocketOptions, Sockets, TcpSockets};
 pub use stream::{Acceptor, Duplex, Stream};

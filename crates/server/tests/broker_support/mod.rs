@@ -14,17 +14,32 @@ use protocol::messages::{CreateTopicsRequest, FetchRequest, ProduceRequest, Requ
 use protocol::records::BatchBuilder;
 use protocol::{Message, Reader, Records, Request, Writer, decode_response_header, encode_request_header};
 use quorum::{Formatting, VoterSet};
+use server::net::{Duplex, Sockets, TcpSockets};
 use server::{Server, ServerOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+const CLUSTER_ID: &str = "WW91bC10ZXN0LWNsdXN0ZQ";
+
 /// Formats a directory, unless it is, and starts a broker on it and on ports that the system chooses.
 pub async fn start(data: &Path) -> Server {
+    let started = start_on(Host::real(), &TcpSockets, data, 0).await;
+    started.expect("the broker starts")
+}
+
+/// The same on any machine and network. `port` is the clients'; 0 lets the network choose.
+pub async fn start_on(
+    host: Host,
+    sockets: &dyn Sockets,
+    data: &Path,
+    port: u16,
+) -> Result<Server, Box<dyn std::error::Error>> {
     let mut properties = BrokerConfig::standalone(data);
-    properties.set("listeners", "PLAINTEXT://127.0.0.1:0,CONTROLLER://127.0.0.1:0");
+    let listeners = format!("PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:0");
+    properties.set("listeners", listeners);
     let (config, _) = BrokerConfig::new(&properties).expect("the settings are valid");
     let formatting = Formatting {
-        cluster_id: "WW91bC10ZXN0LWNsdXN0ZQ".to_owned(),
+        cluster_id: CLUSTER_ID.to_owned(),
         node_id: config.node.id,
         log_dirs: config.node.log_dirs.clone(),
         metadata_log_dir: config.node.metadata_log_dir.clone(),
@@ -33,13 +48,13 @@ pub async fn start(data: &Path) -> Server {
         records: Vec::new(),
         voters: VoterSet::Elsewhere,
     };
-    quorum::format(&Host::real(), &formatting, true).expect("the directory can be formatted");
-    Server::start(Host::real(), config, ServerOptions::default()).await.expect("the broker starts")
+    quorum::format(&host, &formatting, true)?;
+    Ok(Server::start(host, sockets, config, ServerOptions::default()).await?)
 }
 
 /// A connection of a client.
 pub struct Client {
-    stream: TcpStream,
+    stream: Box<dyn Duplex>,
     correlation_id: i32,
 }
 
@@ -47,16 +62,29 @@ impl Client {
     pub async fn connect(server: &Server) -> Client {
         let address = server.addresses()[0].1;
         let stream = TcpStream::connect(address).await.expect("the broker listens");
-        Client { stream, correlation_id: 0 }
+        Client::on(stream)
+    }
+
+    pub fn on(stream: impl Duplex + 'static) -> Client {
+        Client { stream: Box::new(stream), correlation_id: 0 }
     }
 
     /// Sends a request and waits for its answer.
     pub async fn ask<R: Request>(&mut self, request: &R, version: i16) -> R::Response {
-        self.send(request, version).await;
-        self.receive::<R>(version).await.expect("the broker answers")
+        self.try_ask(request, version).await.expect("the broker answers")
+    }
+
+    /// The same; none if the connection was closed.
+    pub async fn try_ask<R: Request>(&mut self, request: &R, version: i16) -> Option<R::Response> {
+        self.try_send(request, version).await?;
+        self.receive::<R>(version).await
     }
 
     pub async fn send<R: Request>(&mut self, request: &R, version: i16) {
+        self.try_send(request, version).await.expect("the broker takes it");
+    }
+
+    async fn try_send<R: Request>(&mut self, request: &R, version: i16) -> Option<()> {
         self.correlation_id += 1;
         let header = RequestHeader {
             request_api_key: R::API_KEY.0,
@@ -69,7 +97,7 @@ impl Client {
         request.encode(&mut writer, version).expect("the request can be written");
         let body = writer.into_bytes();
         let length = i32::try_from(body.len()).expect("the request is small").to_be_bytes();
-        self.stream.write_all(&[&length[..], &body].concat()).await.expect("the broker takes it");
+        self.stream.write_all(&[&length[..], &body].concat()).await.ok()
     }
 
     /// The next answer; none if the connection was closed.
@@ -85,7 +113,8 @@ impl Client {
         Some(response)
     }
 
-    pub async fn create_topic(&mut self, name: &str, partitions: i32) -> i16 {
+    /// The error code of the answer; none if the connection was closed.
+    pub async fn try_create_topic(&mut self, name: &str, partitions: i32) -> Option<i16> {
         let topic = CreatableTopic {
             name: name.to_owned(),
             num_partitions: partitions,
@@ -93,7 +122,11 @@ impl Client {
             ..Default::default()
         };
         let request = CreateTopicsRequest { topics: vec![topic], ..Default::default() };
-        self.ask(&request, 7).await.topics[0].error_code
+        self.try_ask(&request, 7).await.map(|answer| answer.topics[0].error_code)
+    }
+
+    pub async fn create_topic(&mut self, name: &str, partitions: i32) -> i16 {
+        self.try_create_topic(name, partitions).await.expect("the broker answers")
     }
 }
 

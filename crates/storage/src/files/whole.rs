@@ -61,9 +61,22 @@ fn read(disk: &dyn Disk, path: &Path) -> io::Result<Vec<u8>> {
 }
 
 /// Fills the buffer from a place in the file; an end in the middle is an error.
-pub(crate) fn read_exact_at(file: &dyn File, mut buf: &mut [u8], mut at: u64) -> io::Result<()> {
+pub(crate) fn read_exact_at(file: &dyn File, buf: &mut [u8], at: u64) -> io::Result<()> {
+    fill(buf, at, |buf, at| file.read_at(buf, at))
+}
+
+/// The same for a few bytes with nothing wanted around them.
+pub(crate) fn read_alone_exact_at(file: &dyn File, buf: &mut [u8], at: u64) -> io::Result<()> {
+    fill(buf, at, |buf, at| file.read_alone_at(buf, at))
+}
+
+fn fill(
+    mut buf: &mut [u8],
+    mut at: u64,
+    read: impl Fn(&mut [u8], u64) -> io::Result<usize>,
+) -> io::Result<()> {
     while !buf.is_empty() {
-        match file.read_at(buf, at)? {
+        match read(buf, at)? {
             0 => return Err(io::ErrorKind::UnexpectedEof.into()),
             read => {
                 buf = &mut buf[read..];

@@ -12,6 +12,7 @@ mod index;
 mod open;
 mod read;
 mod recover;
+mod resume;
 mod roll;
 mod scan;
 
@@ -34,6 +35,7 @@ use crate::files::time_index::TimeEntry;
 use crate::files::transaction_index::{self, AbortedTransaction};
 use crate::files::{load_whole, remove_if_there};
 use index::SparseIndex;
+use resume::ResumePlaces;
 
 /// Where the segments of a log are.
 pub struct SegmentHome {
@@ -92,6 +94,7 @@ pub struct Segment {
     /// Whether batches may be appended or removed.
     writable: bool,
     state: RwLock<State>,
+    resume: ResumePlaces,
     /// Held by who writes to the index files.
     flushing: Mutex<()>,
 }
@@ -188,7 +191,8 @@ impl Segment {
 
     fn with(home: Arc<SegmentHome>, base_offset: i64, created_ms: i64, state: State) -> Segment {
         let (state, flushing) = (RwLock::new(state), Mutex::new(()));
-        Segment { home, base_offset, created_ms, writable: true, state, flushing }
+        let resume = ResumePlaces::default();
+        Segment { home, base_offset, created_ms, writable: true, state, resume, flushing }
     }
 
     /// Offset in the name of its files. Its first record is there or later.

@@ -43,6 +43,13 @@ pub struct SegmentRange {
     pub base_offset: i64,
 }
 
+/// Where a range ends.
+struct Stop {
+    position: u64,
+    /// Offset of the batch that begins there, if it was looked at.
+    next_offset: Option<i64>,
+}
+
 /// A record found by its timestamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FoundTimestamp {
@@ -86,20 +93,37 @@ impl Segment {
         min_one: bool,
         end: ReadEnd,
     ) -> Result<Option<SegmentRange>, SegmentError> {
-        let Some(first) = self.locate(offset, end.position)? else { return Ok(None) };
-        if first.header.base_offset >= end.offset {
+        let cuts = self.resume.cuts();
+        let Some((position, base_offset)) = self.begin(offset, end.position)? else { return Ok(None) };
+        if base_offset >= end.offset {
             return Ok(None);
         }
-        let (position, base_offset) = (first.position, first.header.base_offset);
-        let size = first.header.size_in_bytes();
-        if size >= max_bytes {
-            let fits = min_one || size == max_bytes;
-            return Ok(fits.then_some(SegmentRange { position, len: size, base_offset }));
-        }
         let end_position = self.end_position(end)?;
-        let len = end_position.saturating_sub(position);
-        let len = if len <= max_bytes as u64 { len } else { self.whole_batches(position, max_bytes as u64)? };
-        Ok(Some(SegmentRange { position, len: len as usize, base_offset }))
+        let stop = self.whole_batches(position, max_bytes as u64, end_position)?;
+        if let Some(next_offset) = stop.next_offset {
+            self.resume.note(cuts, next_offset, stop.position);
+        }
+        if stop.position > position {
+            let len = (stop.position - position) as usize;
+            return Ok(Some(SegmentRange { position, len, base_offset }));
+        }
+        if !min_one {
+            return Ok(None);
+        }
+        let first = Headers::new(self, position, end_position)?.next()?;
+        let whole = |(_, header): (u64, BatchHeader)| header.size_in_bytes();
+        Ok(first.map(whole).map(|len| SegmentRange { position, len, base_offset }))
+    }
+
+    /// Position and offset of the first batch that ends at an offset or later.
+    fn begin(&self, offset: i64, end_position: u64) -> Result<Option<(u64, i64)>, SegmentError> {
+        if let Some(position) = self.resume.get(offset)
+            && position < end_position
+        {
+            return Ok(Some((position, offset)));
+        }
+        let located = self.locate(offset, end_position)?;
+        Ok(located.map(|first| (first.position, first.header.base_offset)))
     }
 
     /// Where the batches end that lie below the end offset.
@@ -110,14 +134,25 @@ impl Segment {
         Ok(self.locate(end.offset, end.position)?.map_or(end.position, |located| located.position))
     }
 
-    /// How many bytes of at most `max_bytes` from a batch's position on are whole batches.
-    fn whole_batches(&self, position: u64, max_bytes: u64) -> Result<u64, SegmentError> {
-        let limit = position + max_bytes;
+    /// Where whole batches of at most `max_bytes` end that begin at a batch's position.
+    fn whole_batches(&self, position: u64, max_bytes: u64, end_position: u64) -> Result<Stop, SegmentError> {
+        let limit = position.saturating_add(max_bytes);
+        if end_position <= limit {
+            return Ok(Stop { position: end_position, next_offset: None });
+        }
         let hint = self.offset_floor(|entry| u64::from(entry.position) <= limit)?;
         let start = hint.map_or(0, |entry| u64::from(entry.position)).max(position);
-        let mut headers = Headers::new(self, start, limit)?;
-        while headers.next()?.is_some() {}
-        Ok(headers.position() - position)
+        let mut headers = Headers::new(self, start, end_position)?;
+        loop {
+            let stop = headers.position();
+            match headers.next()? {
+                Some(_) if headers.position() <= limit => {}
+                beyond => {
+                    let next_offset = beyond.map(|(_, header)| header.base_offset);
+                    return Ok(Stop { position: stop, next_offset });
+                }
+            }
+        }
     }
 
     /// The first record at an offset or later whose timestamp is not below the one asked for.

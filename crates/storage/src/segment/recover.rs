@@ -133,6 +133,7 @@ impl Segment {
 
     fn cut_log(&self, len: u64) -> Result<(), SegmentError> {
         let file = self.log_file()?;
+        self.resume.forget();
         let cut = file.set_len(len).and_then(|()| file.sync_data());
         cut.map_err(|source| self.io_error(names::LOG, source))
     }

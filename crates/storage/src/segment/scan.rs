@@ -7,10 +7,10 @@ use protocol::records::{BatchError, BatchHeader, HEADER_BYTES, LENGTH_END, verif
 
 use super::{Segment, SegmentError};
 use crate::files::names;
-use crate::files::read_exact_at;
+use crate::files::{read_alone_exact_at, read_exact_at};
 
 /// Bytes read at once where only headers matter.
-const HEADERS_BYTES: usize = 8 * 1024;
+const HEADERS_BYTES: usize = 4 * 1024;
 /// Bytes read at once where all matter.
 const BATCHES_BYTES: usize = 1024 * 1024;
 
@@ -40,7 +40,10 @@ impl<'a> Window<'a> {
         if position < held.start || position + len as u64 > held.end {
             let want = (len.max(self.read_bytes) as u64).min(left) as usize;
             self.bytes.resize(want, 0);
-            let read = read_exact_at(&*self.file, &mut self.bytes, position);
+            let read = match self.read_bytes {
+                HEADERS_BYTES => read_alone_exact_at(&*self.file, &mut self.bytes, position),
+                _ => read_exact_at(&*self.file, &mut self.bytes, position),
+            };
             read.map_err(|source| self.segment.io_error(names::LOG, source))?;
             self.start = position;
         }

@@ -1,6 +1,10 @@
 //! One file a command. A command's file holds its flags and carries them out; what can be decided without the world is beside it.
 
+mod cluster;
+mod console_consumer;
+mod console_producer;
 mod server;
+mod topics;
 
 use clap::Subcommand;
 
@@ -10,7 +14,7 @@ use crate::failure::Failure;
 pub const HELP: &str = "{about}\n\nExamples:\n  {before-help}{usage-heading} {usage}\n\n{all-args}";
 
 /// The commands that take the flags of a tool of Kafka's, speak as it does and end with its codes.
-pub const KAFKA_TOOLS: [&str; 0] = [];
+pub const KAFKA_TOOLS: [&str; 3] = ["topics", "console-producer", "console-consumer"];
 
 /// Whether this is the name of a command that imitates a tool of Kafka's.
 pub fn is_kafka_tool(name: &str) -> bool {
@@ -22,6 +26,12 @@ pub fn is_kafka_tool(name: &str) -> bool {
 pub enum Command {
     /// Run a broker
     Server(server::ServerArgs),
+    /// Create, list, describe, alter and delete topics
+    Topics(topics::TopicsArgs),
+    /// Send lines of standard input as records
+    ConsoleProducer(console_producer::ConsoleProducerArgs),
+    /// Write records as lines of standard output
+    ConsoleConsumer(console_consumer::ConsoleConsumerArgs),
 }
 
 impl Command {
@@ -39,6 +49,9 @@ impl Command {
     pub fn run(self) -> Result<(), Failure> {
         match self {
             Command::Server(args) => server::run(&args),
+            Command::Topics(args) => topics::run(args),
+            Command::ConsoleProducer(args) => console_producer::run(args),
+            Command::ConsoleConsumer(args) => console_consumer::run(args),
         }
     }
 }

@@ -7,6 +7,7 @@ use host::Host;
 use metadata::MetadataVersion;
 use protocol::Uuid;
 use quorum::{Formatting, VoterSet};
+use server::net::TcpSockets;
 use server::{Server, ServerOptions};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -59,7 +60,8 @@ fn serve(args: &ServerArgs) -> Result<(), String> {
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
-        let server = Server::start(host, config, options(args)).await.map_err(|error| error.to_string())?;
+        let server = Server::start(host, &TcpSockets, config, options(args)).await;
+        let server = server.map_err(|error| error.to_string())?;
         greet(&server, fresh_data.as_deref());
         tokio::select! {
             _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
