@@ -15,6 +15,8 @@ pub enum Failure {
     Usage(String),
     /// It was tried, and this came of it.
     Failed(String),
+    /// The command has told itself on standard output what is wrong.
+    Told,
     /// A signal asked to stop, and everything was put in order before. With the exit code of that signal.
     Interrupted(u8),
     /// Nobody reads the output any more, which is for the reader to decide: no failure.
@@ -38,6 +40,7 @@ impl Failure {
                 say(format_args!("{reason}"));
                 ExitCode::from(EXIT_FAILURE)
             }
+            Failure::Told => ExitCode::from(EXIT_FAILURE),
             Failure::Interrupted(code) => ExitCode::from(code),
             Failure::ClosedPipe => ExitCode::SUCCESS,
         }

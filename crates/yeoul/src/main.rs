@@ -93,6 +93,8 @@ mod tests {
 
     #[test]
     fn a_bad_line_ends_a_kafka_tool_with_1_and_anything_else_with_2() {
+        assert_eq!(code("yeoul topics --nonsense"), 1);
+        assert_eq!(code("yeoul --log-level debug console-consumer"), 1);
         assert_eq!(code("yeoul server --nonsense"), 2);
         assert_eq!(code("yeoul"), 2);
     }

@@ -72,18 +72,29 @@ impl Sender {
     /// Sends what comes, until the input ends or a signal does.
     async fn send_input(&mut self, interrupt: &mut Interrupt) -> Result<(), Failure> {
         let mut input = input::lines()?;
+        let mut interrupted = Ok(());
         while !self.is_hopeless {
             let lines = tokio::select! {
                 lines = input.recv() => lines,
-                code = interrupt.told() => return Err(Failure::Interrupted(code)),
+                code = interrupt.told(), if interrupted.is_ok() => {
+                    interrupted = Err(Failure::Interrupted(code));
+                    // What was read already is sent; no more is read.
+                    input.close();
+                    continue;
+                }
                 () = self.next_fate(), if !self.receipts.is_empty() => continue,
             };
             let Some(lines) = lines else { break };
-            for line in lines? {
-                self.send_line(&line).await?;
-                if self.is_hopeless {
-                    break;
-                }
+            self.send_lines(&lines?).await?;
+        }
+        interrupted
+    }
+
+    async fn send_lines(&mut self, lines: &[Bytes]) -> Result<(), Failure> {
+        for line in lines {
+            self.send_line(line).await?;
+            if self.is_hopeless {
+                break;
             }
         }
         Ok(())

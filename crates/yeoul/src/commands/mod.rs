@@ -4,6 +4,7 @@ mod cluster;
 mod console_consumer;
 mod console_producer;
 mod server;
+mod storage;
 mod topics;
 
 use clap::Subcommand;
@@ -14,7 +15,7 @@ use crate::failure::Failure;
 pub const HELP: &str = "{about}\n\nExamples:\n  {before-help}{usage-heading} {usage}\n\n{all-args}";
 
 /// The commands that take the flags of a tool of Kafka's, speak as it does and end with its codes.
-pub const KAFKA_TOOLS: [&str; 3] = ["topics", "console-producer", "console-consumer"];
+pub const KAFKA_TOOLS: [&str; 4] = ["storage", "topics", "console-producer", "console-consumer"];
 
 /// Whether this is the name of a command that imitates a tool of Kafka's.
 pub fn is_kafka_tool(name: &str) -> bool {
@@ -26,6 +27,8 @@ pub fn is_kafka_tool(name: &str) -> bool {
 pub enum Command {
     /// Run a broker
     Server(server::ServerArgs),
+    /// Format, look at and recover log directories
+    Storage(storage::StorageArgs),
     /// Create, list, describe, alter and delete topics
     Topics(topics::TopicsArgs),
     /// Send lines of standard input as records
@@ -49,6 +52,7 @@ impl Command {
     pub fn run(self) -> Result<(), Failure> {
         match self {
             Command::Server(args) => server::run(&args),
+            Command::Storage(args) => storage::run(args),
             Command::Topics(args) => topics::run(args),
             Command::ConsoleProducer(args) => console_producer::run(args),
             Command::ConsoleConsumer(args) => console_consumer::run(args),
