@@ -155,8 +155,9 @@ impl Journal {
             let mut queue = self.queue.lock();
             (queue.refuse(refusal.clone()), std::mem::take(&mut queue.ready))
         };
-        fail_all(group.chain(queued));
+        // Before the logs fail: that wakes who brings them back and resumes, which must find nothing left to fail.
         self.waiters.fail(&refusal);
+        fail_all(group.chain(queued));
         ready.into_iter().for_each(|callback| callback());
         (self.pressure)();
     }
