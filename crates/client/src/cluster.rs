@@ -54,11 +54,11 @@ pub struct Cluster {
     addresses: HashMap<i32, String>,
     connections: HashMap<String, Connection>,
     leaders: HashMap<String, Vec<Partition>>,
-    /// When it was last said that no broker can be reached.
+    /// When it was last said why there is another try.
     warned: Option<Instant>,
 }
 
-/// How often it is said that no broker can be reached.
+/// How often it is said why there is another try.
 const WARN_EVERY: Duration = Duration::from_secs(1);
 
 /// A partition and its leader, as the last metadata told it.
@@ -124,8 +124,8 @@ impl Cluster {
         Err(error)
     }
 
-    /// Says that no broker can be reached; not at every try, of which there are many a second.
-    fn warn(&mut self, error: &ClientError) {
+    /// Says why there is another try; not at each, of which there are many a second.
+    pub(crate) fn warn(&mut self, error: &ClientError) {
         let now = Instant::now();
         if self.warned.is_none_or(|last| last + WARN_EVERY <= now) {
             self.warned = Some(now);

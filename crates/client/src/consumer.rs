@@ -172,7 +172,7 @@ impl Consumer {
     pub async fn poll(&mut self) -> Result<Vec<ConsumerRecord>, ClientError> {
         match self.read().await {
             Err(error) if error.is_retriable() => {
-                tracing::debug!(%error, "trying again");
+                self.cluster.warn(&error);
                 self.positions.keys().for_each(|(topic, _)| self.cluster.forget(topic));
                 self.cluster.pause(Instant::now() + self.options.wait_max).await;
                 Ok(Vec::new())

@@ -204,3 +204,97 @@ impl Aborted {
         Ok(header.is_transactional() && self.now.contains(&header.producer_id))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use protocol::compression::Compression;
+    use protocol::records::{BatchBuilder, end_txn_marker};
+
+    use super::*;
+
+    fn batch(offset: i64, values: &[&'static str], producer: Option<i64>) -> Bytes {
+        let mut builder = BatchBuilder::new(offset, Compression::Lz4);
+        if let Some(id) = producer {
+            builder = builder.producer(id, 0, 0).transactional();
+        }
+        for value in values {
+            builder.push(1, None, Some(value.as_bytes()), &[]);
+        }
+        builder.build()
+    }
+
+    fn marker(offset: i64, producer_id: i64, committed: bool) -> Bytes {
+        let mut marker = end_txn_marker(1, producer_id, 0, committed, 0).to_vec();
+        // The offset comes first, and the checksum does not cover it.
+        marker[..8].copy_from_slice(&offset.to_be_bytes());
+        marker.into()
+    }
+
+    /// What is read of these bytes from an offset on, where reading goes on, and whether all of it could be read.
+    fn values(
+        read_committed: bool,
+        from: i64,
+        batches: &[Bytes],
+        aborted: &[(i64, i64)],
+    ) -> (Vec<String>, Position, bool) {
+        let options = ConsumerOptions { read_committed, ..ConsumerOptions::default() };
+        let aborted = aborted
+            .iter()
+            .map(|(producer_id, first_offset)| AbortedTransaction {
+                producer_id: *producer_id,
+                first_offset: *first_offset,
+            })
+            .collect();
+        let data = PartitionData {
+            records: Records::Bytes(batches.concat().into()),
+            aborted_transactions: Some(aborted),
+            ..PartitionData::default()
+        };
+        let mut position = Position::At(from);
+        let mut found = Vec::new();
+        let result = read(&options, &("t".to_owned(), 0), &mut position, data, &mut found);
+        let text = |record: ConsumerRecord| String::from_utf8_lossy(&record.value.unwrap()).into_owned();
+        (found.into_iter().map(text).collect(), position, result.is_ok())
+    }
+
+    #[test]
+    fn records_before_the_position_are_part_of_the_batch_and_not_given() {
+        let batches = [batch(10, &["a", "b", "c"], None), batch(13, &["d"], None)];
+        let (values, position, is_whole) = values(false, 11, &batches, &[]);
+        assert_eq!(
+            (values, position, is_whole),
+            (vec!["b".into(), "c".into(), "d".into()], Position::At(14), true)
+        );
+    }
+
+    #[test]
+    fn a_batch_that_is_cut_off_comes_with_the_next_fetch() {
+        let whole = batch(1, &["b"], None);
+        let batches = [batch(0, &["a"], None), whole.slice(..whole.len() - 1)];
+        assert_eq!(values(false, 0, &batches, &[]), (vec!["a".into()], Position::At(1), true));
+    }
+
+    #[test]
+    fn what_comes_before_a_damaged_batch_is_given() {
+        let mut damaged = batch(1, &["b"], None).to_vec();
+        *damaged.last_mut().unwrap() ^= 1;
+        let batches = [batch(0, &["a"], None), damaged.into()];
+        assert_eq!(values(false, 0, &batches, &[]), (vec!["a".into()], Position::At(1), false));
+    }
+
+    #[test]
+    fn what_was_aborted_is_hidden_from_who_reads_what_is_committed() {
+        let batches = [
+            batch(0, &["aborted"], Some(7)),
+            batch(1, &["committed"], Some(8)),
+            marker(2, 7, false),
+            batch(3, &["committed later"], Some(7)),
+            marker(4, 7, true),
+            marker(5, 8, true),
+        ];
+        let committed = vec!["committed".to_owned(), "committed later".to_owned()];
+        assert_eq!(values(true, 0, &batches, &[(7, 0)]), (committed, Position::At(6), true));
+        let all = vec!["aborted".to_owned(), "committed".to_owned(), "committed later".to_owned()];
+        assert_eq!(values(false, 0, &batches, &[(7, 0)]), (all, Position::At(6), true));
+    }
+}
