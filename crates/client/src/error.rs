@@ -33,8 +33,8 @@ pub enum ClientError {
         /// How long was waited.
         after: Duration,
     },
-    /// Broker and client have no version of this API in common.
-    #[error("the broker does not support a version of {0} that this client speaks")]
+    /// Broker and client have no version of this API in common. In the words of Kafka's client.
+    #[error("The node does not support {}", constant(.0))]
     UnsupportedApi(&'static str),
     /// The answer could not be read.
     #[error("the broker's answer cannot be read: {0}")]
@@ -97,6 +97,29 @@ pub(crate) fn check(code: i16, message: Option<&str>) -> Result<(), ClientError>
     }
 }
 
+/// An API's name as a constant is written in Java: `CREATE_TOPICS`.
+fn constant(name: &str) -> String {
+    let mut constant = String::with_capacity(name.len() + 4);
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && !constant.is_empty() {
+            constant.push('_');
+        }
+        constant.push(letter.to_ascii_uppercase());
+    }
+    constant
+}
+
 pub(crate) fn unsupported(api: ApiKey) -> ClientError {
     ClientError::UnsupportedApi(api.name())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_api_that_is_missing_is_named_as_kafkas_client_names_it() {
+        let error = unsupported(ApiKey::INIT_PRODUCER_ID);
+        assert_eq!(error.to_string(), "The node does not support INIT_PRODUCER_ID");
+    }
 }

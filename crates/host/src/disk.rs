@@ -66,8 +66,8 @@ pub trait File: Send + Sync {
     fn set_len(&self, len: u64) -> io::Result<()>;
     /// Reads from a position; fewer bytes than asked for near the end, none at the end.
     fn read_at(&self, buf: &mut [u8], at: u64) -> io::Result<usize>;
-    /// As [`read_at`](File::read_at) for a few bytes with nothing wanted around them: what is not in the page cache is read past it,
-    /// without reading ahead.
+    /// As [`read_at`](File::read_at) for a few bytes with nothing wanted around them: past the page cache if that is supported, for
+    /// the kernel would read ahead.
     fn read_alone_at(&self, buf: &mut [u8], at: u64) -> io::Result<usize> {
         self.read_at(buf, at)
     }

@@ -6,6 +6,7 @@
 mod aligned;
 mod clock;
 mod disk;
+mod memory;
 mod random;
 mod real_disk;
 pub mod sim;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 pub use aligned::{AlignedBuffer, BLOCK_BYTES};
 pub use clock::{Clock, SystemClock};
 pub use disk::{DirEntry, Disk, File, FileLock, OpenMode};
+pub use memory::memory_bytes;
 pub use random::{OsRandom, Random};
 pub use real_disk::RealDisk;
 

@@ -1,14 +1,14 @@
 //! The machine's file systems.
 
 use std::fs::{self, OpenOptions};
-use std::io::{self, IoSliceMut};
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use rustix::fs::{FallocateFlags, FlockOperation, OFlags, fallocate, flock};
-use rustix::io::{Errno, ReadWriteFlags, preadv2};
+use rustix::io::Errno;
 
 use crate::aligned::{AlignedBuffer, BLOCK_BYTES};
 use crate::disk::{DirEntry, Disk, File, FileLock, OpenMode};
@@ -82,11 +82,9 @@ impl File for RealFile {
     }
 
     fn read_alone_at(&self, buf: &mut [u8], at: u64) -> io::Result<usize> {
-        let cached = preadv2(&self.file, &mut [IoSliceMut::new(buf)], at, ReadWriteFlags::NOWAIT);
-        match (cached, self.direct()) {
-            (Ok(read), _) => Ok(read),
-            (Err(Errno::AGAIN), Some(direct)) => read_blocks(&*direct, buf, at),
-            _ => self.read_at(buf, at),
+        match self.direct() {
+            Some(direct) => read_blocks(&*direct, buf, at),
+            None => self.read_at(buf, at),
         }
     }
 
@@ -230,14 +228,10 @@ mod tests {
         let file = RealDisk.open(&path, OpenMode::ReadWrite).unwrap();
         file.write_all_at(&content, 0).unwrap();
         file.sync_data().unwrap();
-        let direct = file.direct().unwrap();
         for (at, len) in [(0, 1), (4_090, 20), (9_990, 10), (9_990, 20), (10_000, 5)] {
-            let expected = &content[at..content.len().min(at + len)];
             let mut buf = vec![0; len];
-            let cached = file.read_alone_at(&mut buf, at as u64).unwrap();
-            assert_eq!(&buf[..cached], expected);
-            let read = read_blocks(&*direct, &mut buf, at as u64).unwrap();
-            assert_eq!(&buf[..read], expected);
+            let read = file.read_alone_at(&mut buf, at as u64).unwrap();
+            assert_eq!(&buf[..read], &content[at..content.len().min(at + len)]);
         }
     }
 

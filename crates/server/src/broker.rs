@@ -56,6 +56,8 @@ pub struct Broker {
     /// The listeners that are bound, by the network's numbers: those of brokers, then those of controllers.
     pub(crate) listeners: Vec<(String, Listener)>,
     pub(crate) epoch: AtomicI64,
+    /// Whether segments are written, and so are read, past the page cache.
+    pub(crate) past_the_cache: bool,
     /// Becomes true when the broker stops.
     pub(crate) stopping: watch::Receiver<bool>,
 }

@@ -11,11 +11,19 @@ pub(crate) fn of_topic(broker: &BrokerConfig, name: &str, overrides: &Overrides)
     LogConfig { ack_from_memory: config.ack_from_memory && !is_internal(name), ..config }
 }
 
-/// The settings of a log directory.
-pub(crate) fn of_directory(broker: &BrokerConfig, destage: DestageMode) -> LogDirOptions {
+/// Memory tails get this part of the machine's memory, all log directories together.
+const TAIL_SHARE: u64 = 8;
+/// A log directory's tail is not smaller than this on its own account.
+const TAIL_BYTES_MIN: u64 = 128 * 1024 * 1024;
+
+/// The settings of a log directory, on a machine with so much memory.
+pub(crate) fn of_directory(broker: &BrokerConfig, destage: DestageMode, memory_bytes: u64) -> LogDirOptions {
+    let directories = broker.node.log_dirs.len().max(1) as u64;
+    let share = (memory_bytes / TAIL_SHARE / directories).max(TAIL_BYTES_MIN);
+    let share = usize::try_from(share).unwrap_or(usize::MAX);
     LogDirOptions {
         journal_bytes_max: broker.logs.journal_bytes_max,
-        tail_bytes_max: broker.logs.tail_bytes_max,
+        tail_bytes_max: broker.logs.tail_bytes_max.unwrap_or(share),
         destage,
         default_config: of(&TopicConfig::resolve(broker, &Overrides::new())),
         ..LogDirOptions::default()
@@ -60,6 +68,17 @@ mod tests {
         let none = Overrides::new();
         assert!(of_topic(&broker(), "orders", &none).ack_from_memory);
         assert!(!of_topic(&broker(), "__consumer_offsets", &none).ack_from_memory);
+    }
+
+    #[test]
+    fn the_memory_tail_is_a_share_of_the_machines_unless_it_is_set() {
+        let tail =
+            |broker: &BrokerConfig, memory| of_directory(broker, DestageMode::Direct, memory).tail_bytes_max;
+        assert_eq!(tail(&broker(), 16 << 30), 2 << 30);
+        assert_eq!(tail(&broker(), 1 << 20), 128 << 20);
+        let mut properties = BrokerConfig::standalone(std::path::Path::new("/data"));
+        properties.set("yeoul.tail.bytes.max", "5000000");
+        assert_eq!(tail(&BrokerConfig::new(&properties).unwrap().0, 16 << 30), 5_000_000);
     }
 
     #[test]

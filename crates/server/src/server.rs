@@ -101,7 +101,8 @@ impl Server {
         let clients = listeners::bind_all(sockets, &config, &config.network.listeners).await?;
         let controllers = listeners::bind_all(sockets, &config, &config.network.controller_listeners).await?;
         let directories = open_directories(&host, &config, &identities, options)?;
-        let start = Start { host, config, identities, directories };
+        let past_the_cache = options.destage == DestageMode::Direct;
+        let start = Start { host, config, identities, directories, past_the_cache };
         let parts = start.follow_metadata().await?;
         let server = parts.serve(clients, controllers).await?;
         Ok(server)
@@ -173,7 +174,7 @@ fn open_directories(
     options: ServerOptions,
 ) -> Result<Vec<Directory>, StorageError> {
     let opened = config.node.log_dirs.iter().zip(identities).map(|(path, identity)| {
-        let settings = log_settings::of_directory(config, options.destage);
+        let settings = log_settings::of_directory(config, options.destage, host::memory_bytes());
         let (dir, report) = LogDir::open(host.clone(), path, settings)?;
         if !report.clean && report.logs > 0 {
             tracing::warn!(dir = %path.display(), "the last broker here did not stop in order: {report}");
@@ -189,6 +190,7 @@ struct Start {
     config: BrokerConfig,
     identities: Vec<LoadedDirectory>,
     directories: Vec<Directory>,
+    past_the_cache: bool,
 }
 
 /// A broker that follows the metadata, and that nobody can reach yet.
@@ -203,11 +205,12 @@ struct Following {
     queue: Arc<Queue>,
     published: watch::Receiver<Arc<CommittedImage>>,
     publisher: JoinHandle<()>,
+    past_the_cache: bool,
 }
 
 impl Start {
     async fn follow_metadata(self) -> Result<Following, StartError> {
-        let Start { host, config, identities, directories } = self;
+        let Start { host, config, identities, directories, past_the_cache } = self;
         let (sender, updates) = mpsc::channel();
         let queue = Arc::new(Queue::new(sender));
         let shared_config = Arc::new(ArcSwap::from_pointee(config.clone()));
@@ -243,6 +246,7 @@ impl Start {
             queue,
             published,
             publisher,
+            past_the_cache,
         })
     }
 }
@@ -283,6 +287,7 @@ impl Following {
             config: self.config,
             listeners: kinds(&clients, &controllers),
             epoch: AtomicI64::new(-1),
+            past_the_cache: self.past_the_cache,
             stopping: stopped,
         });
         let machine = listeners::machine_name();

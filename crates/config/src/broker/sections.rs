@@ -89,8 +89,9 @@ pub struct Logs {
     pub producer_id_expiration_ms: i32,
     /// `yeoul.journal.bytes.max`: how far the journal of a log directory grows.
     pub journal_bytes_max: u64,
-    /// `yeoul.tail.bytes.max`: newest records of all partitions of a log directory that are kept in memory.
-    pub tail_bytes_max: usize,
+    /// `yeoul.tail.bytes.max`: newest records of all partitions of a log directory that are kept in memory; none for a part of the
+    /// machine's.
+    pub tail_bytes_max: Option<usize>,
 }
 
 impl Logs {
@@ -101,7 +102,7 @@ impl Logs {
             recovery_threads: layers.size("num.recovery.threads.per.data.dir"),
             producer_id_expiration_ms: layers.int("producer.id.expiration.ms"),
             journal_bytes_max: layers.long("yeoul.journal.bytes.max").unsigned_abs(),
-            tail_bytes_max: layers.size("yeoul.tail.bytes.max"),
+            tail_bytes_max: usize::try_from(layers.long("yeoul.tail.bytes.max")).ok(),
         }
     }
 }

@@ -20,6 +20,8 @@ use crate::net::{Done, FileSlice, Started};
 use crate::partitions::Partition;
 
 const READ_COMMITTED: i8 = 1;
+/// Threads on which the partitions of one fetch are looked up in files.
+const COLD_THREADS: usize = 4;
 
 impl Handle for FetchRequest {
     fn start(self, broker: &Arc<Broker>, call: Call) -> Started {
@@ -58,6 +60,8 @@ struct Fetch {
     bytes_min: usize,
     wait_max: Duration,
     stopping: watch::Receiver<bool>,
+    /// How files are read.
+    past_the_cache: bool,
 }
 
 /// How much is read, and how far.
@@ -75,6 +79,7 @@ struct Read {
 }
 
 /// What was read of all of them.
+#[derive(Default)]
 struct Reading {
     partitions: Vec<Result<Read, ErrorCode>>,
     bytes: usize,
@@ -102,6 +107,7 @@ impl Fetch {
             bytes_min: size(request.min_bytes),
             wait_max: Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0)),
             stopping: broker.stopping.clone(),
+            past_the_cache: broker.past_the_cache,
         }
     }
 
@@ -127,12 +133,23 @@ impl Fetch {
         if !self.is_cold() {
             return self.read();
         }
-        let (targets, bounds) = (Arc::clone(&self.targets), self.bounds);
-        let read = tokio::task::spawn_blocking(move || read_all(&targets, bounds)).await;
-        read.unwrap_or_else(|_| Reading {
-            partitions: self.targets.iter().map(|_| Err(ErrorCode::UnknownServerError)).collect(),
-            bytes: 0,
-        })
+        let wanted: usize = self.logs().map(|(_, wanted)| wanted.bytes_max).sum();
+        // Who may get all that he asks for of one partition gets it of the others too, so that they need not wait for each other.
+        let threads = if wanted <= self.bounds.bytes_max { COLD_THREADS } else { 1 };
+        let share = self.targets.len().div_ceil(threads).max(1);
+        let shares = (0..self.targets.len()).step_by(share).map(|from| {
+            let (targets, bounds) = (Arc::clone(&self.targets), self.bounds);
+            let to = targets.len().min(from + share);
+            tokio::task::spawn_blocking(move || read_all(&targets[from..to], bounds))
+        });
+        let mut all = Reading { partitions: Vec::with_capacity(self.targets.len()), bytes: 0 };
+        for read in futures::future::join_all(shares).await {
+            let read = read.unwrap_or_default();
+            all.bytes += read.bytes;
+            all.partitions.extend(read.partitions);
+        }
+        all.partitions.resize_with(self.targets.len(), || Err(ErrorCode::UnknownServerError));
+        all
     }
 
     /// Whether nothing is to be waited for.
@@ -180,7 +197,7 @@ impl Fetch {
         let news = self.news(&reading);
         for ((target, read), news) in self.targets.iter().zip(reading.partitions).zip(news) {
             if news {
-                let data = partition_data(target.key.1, read, &mut files);
+                let data = partition_data(target.key.1, read, self.past_the_cache, &mut files);
                 topic_of(&mut response, &target.key.0).partitions.push(data);
             }
         }
@@ -299,6 +316,7 @@ fn topic_of<'a>(response: &'a mut FetchResponse, key: &TopicKey) -> &'a mut Fetc
 fn partition_data(
     partition_index: i32,
     read: Result<Read, ErrorCode>,
+    past_the_cache: bool,
     files: &mut Vec<FileSlice>,
 ) -> PartitionData {
     match read {
@@ -309,7 +327,7 @@ fn partition_data(
             log_start_offset: slice.log_start_offset,
             diverging_epoch: diverging.unwrap_or_default(),
             aborted_transactions: aborted,
-            records: records(slice.data, files),
+            records: records(slice.data, past_the_cache, files),
             ..Default::default()
         },
         Err(error) => PartitionData {
@@ -322,13 +340,13 @@ fn partition_data(
     }
 }
 
-fn records(data: SliceData, files: &mut Vec<FileSlice>) -> Records {
+fn records(data: SliceData, past_the_cache: bool, files: &mut Vec<FileSlice>) -> Records {
     match data {
         SliceData::Empty => Records::Bytes(bytes::Bytes::new()),
         SliceData::Memory(batches) => Records::Chunks(batches),
         SliceData::File { file, position, len } => {
             let id = u32::try_from(files.len()).unwrap_or(u32::MAX);
-            files.push(FileSlice { file, position, len });
+            files.push(FileSlice { file, position, len, past_the_cache });
             Records::External { len, id }
         }
     }

@@ -1,5 +1,5 @@
-//! File data that is not in the page cache: read in large pieces past it, so that whoever reads old data does not push out what
-//! others need, and pays no more than one copy. Memory for that is bounded; when it is all in use, the page cache has to do.
+//! File data that was written past the page cache: read in large pieces past it too, so that whoever reads old data does not push out
+//! what others need, and pays no more than one copy. Memory for that is bounded; when it is all in use, the page cache has to do.
 
 use std::future::Future;
 use std::io;
@@ -32,9 +32,12 @@ pub(super) struct ColdRead {
 }
 
 impl ColdRead {
-    /// Starts to read the first bytes of a slice, at most [`STEP_BYTES`]. None if there is no memory for it now, or the file
-    /// can only be read through the page cache.
+    /// Starts to read the first bytes of a slice, at most [`STEP_BYTES`]. None if there is no memory for it now, or the file is
+    /// to be read through the page cache.
     pub(super) fn start(slice: &FileSlice) -> Option<ColdRead> {
+        if !slice.past_the_cache {
+            return None;
+        }
         let permit = Arc::clone(&PERMITS).try_acquire_owned().ok()?;
         let file = slice.file.direct()?;
         let (position, len) = (slice.position, slice.len.min(STEP_BYTES));
@@ -120,7 +123,7 @@ mod tests {
     }
 
     async fn read(file: &Arc<dyn File>, position: u64, len: usize) -> io::Result<Bytes> {
-        let slice = FileSlice { file: Arc::clone(file), position, len };
+        let slice = FileSlice { file: Arc::clone(file), position, len, past_the_cache: true };
         let mut read = ColdRead::start(&slice).unwrap();
         std::future::poll_fn(|cx| read.poll(cx)).await
     }

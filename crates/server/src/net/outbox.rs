@@ -18,7 +18,7 @@ const SLICES_MAX: usize = 64;
 /// Pieces of files that are read at once for a connection: one is sent while the next is on its way.
 const READS_MAX: usize = 2;
 /// How far ahead in the queue the next of them is looked for.
-const LOOK_AHEAD: usize = 8;
+const LOOK_AHEAD: usize = 12;
 
 /// A step of file work on a thread that may block.
 type FileWork = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
@@ -120,8 +120,8 @@ impl Outbox {
         Poll::Ready(if sent == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(sent) })
     }
 
-    /// Sends from the page cache what is there. What is not is read past it; or brought there, by a thread that may wait for the
-    /// disk.
+    /// Reads past the page cache what was written past it. The rest is sent from there, once it was brought there by a thread that
+    /// may wait for the disk.
     fn poll_send_file(
         &mut self,
         slice: &FileSlice,
@@ -136,14 +136,14 @@ impl Outbox {
         }
         if self.warm_bytes == 0 {
             let len = slice.len.min(STEP_BYTES);
-            if warm::is_resident(slice.file.as_ref(), slice.position, len) {
-                self.warm_bytes = len;
-            } else if self.read_cold() {
+            if self.read_cold() {
                 return Poll::Ready(Ok(0));
-            } else {
+            }
+            if !warm::is_resident(slice.file.as_ref(), slice.position, len) {
                 self.work = Some(Box::pin(warm::bring_in(slice.clone(), len)));
                 return self.poll_send_file(slice, stream, cx);
             }
+            self.warm_bytes = len;
         }
         let len = self.warm_bytes.min(slice.len);
         match ready!(stream.poll_send_file(cx, slice.file.as_ref(), slice.position, len)) {
@@ -167,26 +167,20 @@ impl Outbox {
         Ok(0)
     }
 
-    /// Starts to read cold slices, the front one and the next, as far as there is memory. False if not even the front one.
+    /// Starts to read slices past the page cache, the front one and the next, as far as there is memory. False if not even the
+    /// front one.
     fn read_cold(&mut self) -> bool {
         let reading = |item: &Item| matches!(item, Item::Reading(_));
         let mut under_way = self.items.iter().take(LOOK_AHEAD).filter(|item| reading(item)).count();
         while under_way < READS_MAX {
             let next = self.items.iter().take(LOOK_AHEAD).position(|item| matches!(item, Item::File(_)));
             let Some(place) = next else { break };
-            let Some(read) = self.start_cold(place) else { break };
+            let Some(Item::File(slice)) = self.items.get(place) else { break };
+            let Some(read) = ColdRead::start(slice) else { break };
             self.replace(place, read.len(), Item::Reading(read));
             under_way += 1;
         }
         !matches!(self.items.front(), Some(Item::File(_)))
-    }
-
-    /// None if there is no memory for it, or no need.
-    fn start_cold(&self, place: usize) -> Option<ColdRead> {
-        let Some(Item::File(slice)) = self.items.get(place) else { return None };
-        let len = slice.len.min(STEP_BYTES);
-        let needless = place > 0 && warm::is_resident(slice.file.as_ref(), slice.position, len);
-        if needless { None } else { ColdRead::start(slice) }
     }
 
     /// Puts something in the place of the first bytes of a slice.

@@ -16,6 +16,8 @@ pub struct FileSlice {
     pub position: u64,
     /// Its size in bytes.
     pub len: usize,
+    /// Whether it is read past the page cache, since it was written past it too.
+    pub past_the_cache: bool,
 }
 
 impl fmt::Debug for FileSlice {
