@@ -14,6 +14,7 @@ pub mod net;
 mod api;
 mod broker;
 mod fetch_sessions;
+mod flushes;
 mod group_settings;
 mod internal_topics;
 mod listeners;

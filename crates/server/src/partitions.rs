@@ -7,11 +7,15 @@ use parking_lot::RwLock;
 use protocol::{ErrorCode, Uuid};
 use storage::{Log, LogDir};
 
+use crate::flushes::Flushes;
+
 /// A partition that this broker leads.
 pub(crate) struct Partition {
     pub(crate) log: Arc<Log>,
     /// The log directory that the log is in.
     pub(crate) log_dir: Arc<LogDir>,
+    /// Those who wait for that directory's journal.
+    pub(crate) flushes: Arc<Flushes>,
     pub(crate) leader_epoch: i32,
     /// Replicas in sync, this one included.
     pub(crate) in_sync: usize,

@@ -17,6 +17,7 @@ use storage::{Log, LogDir, StorageError, TopicIdPartition, TopicPartition};
 use tokio::sync::watch;
 
 use crate::broker::overrides_in;
+use crate::flushes::Flushes;
 use crate::groups::Groups;
 use crate::internal_topics::CONSUMER_OFFSETS;
 use crate::log_settings;
@@ -61,10 +62,17 @@ impl MetadataListener for Queue {
 /// A log directory and its id.
 pub(crate) type Directory = (Uuid, Arc<LogDir>);
 
+/// A log directory, its id, and who waits for its journal.
+pub(crate) struct Home {
+    pub(crate) id: Uuid,
+    pub(crate) dir: Arc<LogDir>,
+    pub(crate) flushes: Arc<Flushes>,
+}
+
 /// Follows the metadata.
 pub(crate) struct Publisher {
     pub(crate) node_id: i32,
-    pub(crate) directories: Vec<Directory>,
+    pub(crate) homes: Vec<Home>,
     pub(crate) partitions: Arc<Partitions>,
     pub(crate) groups: Arc<Groups>,
     pub(crate) config: Arc<ArcSwap<BrokerConfig>>,
@@ -161,10 +169,16 @@ impl Publisher {
                 continue;
             }
             match self.log_of(topic, *number, &log_config) {
-                Ok((log, log_dir)) => {
-                    let (leader_epoch, in_sync) = (known.leader_epoch, known.isr.len());
-                    let in_sync_min = usize::try_from(in_sync_min).unwrap_or(0);
-                    self.lead(topic, *number, Partition { log, log_dir, leader_epoch, in_sync, in_sync_min });
+                Ok((log, home)) => {
+                    let partition = Partition {
+                        log,
+                        log_dir: Arc::clone(&home.dir),
+                        flushes: Arc::clone(&home.flushes),
+                        leader_epoch: known.leader_epoch,
+                        in_sync: known.isr.len(),
+                        in_sync_min: usize::try_from(in_sync_min).unwrap_or(0),
+                    };
+                    self.lead(topic, *number, partition);
                 }
                 Err(error) => {
                     tracing::error!(topic = %topic.name, partition = number, %error, "a log cannot be used");
@@ -197,9 +211,10 @@ impl Publisher {
         topic: &Topic,
         number: i32,
         config: &storage::LogConfig,
-    ) -> Result<(Arc<Log>, Arc<LogDir>), StorageError> {
+    ) -> Result<(Arc<Log>, &Home), StorageError> {
         let id = TopicIdPartition::new(Arc::clone(&topic.name), topic.id, number);
-        let dir = self.directory_for(topic, number, &id.topic_partition())?;
+        let home = self.home_for(topic, number, &id.topic_partition())?;
+        let dir = &home.dir;
         let log = match dir.create_log(&id, config.clone()) {
             Err(StorageError::OtherTopic(_)) => {
                 dir.set_strays_aside(&[id.topic_partition()])?;
@@ -207,34 +222,33 @@ impl Publisher {
             }
             made => made,
         }?;
-        Ok((log, Arc::clone(dir)))
+        Ok((log, home))
     }
 
     /// Where the log is already, else where the metadata puts it, else where there are the fewest.
-    fn directory_for(
+    fn home_for(
         &self,
         topic: &Topic,
         number: i32,
         partition: &TopicPartition,
-    ) -> Result<&Arc<LogDir>, StorageError> {
-        if let [(_, only)] = &self.directories[..] {
+    ) -> Result<&Home, StorageError> {
+        if let [only] = &self.homes[..] {
             return Ok(only);
         }
-        let holder = self.directories.iter().find(|(_, dir)| dir.log(partition).is_some());
+        let holder = self.homes.iter().find(|home| home.dir.log(partition).is_some());
         let assigned = || {
             let known = topic.partition(number)?;
             let place = known.replicas.iter().position(|id| *id == self.node_id)?;
             let wanted = known.directories.get(place)?;
-            self.directories.iter().find(|(id, _)| id == wanted)
+            self.homes.iter().find(|home| home.id == *wanted)
         };
-        let emptiest = || self.directories.iter().min_by_key(|(_, dir)| dir.logs().len());
-        let found = holder.or_else(assigned).or_else(emptiest);
-        found.map(|(_, dir)| dir).ok_or(StorageError::Closed)
+        let emptiest = || self.homes.iter().min_by_key(|home| home.dir.logs().len());
+        holder.or_else(assigned).or_else(emptiest).ok_or(StorageError::Closed)
     }
 
     /// Sets aside logs of which the metadata knows nothing: of topics that were deleted while this broker was away, or of others.
     fn set_strays_aside(&self, committed: &CommittedImage) {
-        for (_, dir) in &self.directories {
+        for Home { dir, .. } in &self.homes {
             let strays: Vec<TopicPartition> = dir
                 .logs()
                 .iter()

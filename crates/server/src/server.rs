@@ -19,12 +19,13 @@ use tokio::sync::watch;
 
 use crate::broker::ChangeError;
 use crate::fetch_sessions::FetchSessions;
+use crate::flushes::Flushes;
 use crate::groups::Groups;
 use crate::listeners::{self, BindError, Bound};
 use crate::net::{Budget, Limits, Network, Sockets};
 use crate::partitions::Partitions;
 use crate::producer_ids::ProducerIds;
-use crate::publisher::{Directory, Publisher, Queue};
+use crate::publisher::{Directory, Home, Publisher, Queue};
 use crate::{Broker, api, group_settings, log_settings, registration};
 
 /// How long connections may take to be answered when the broker stops.
@@ -220,7 +221,7 @@ impl Start {
         let (publish, published) = watch::channel(Arc::new(CommittedImage::default()));
         let follower = Publisher {
             node_id: config.node.id,
-            directories: directories.clone(),
+            homes: homes(&directories),
             partitions: Arc::clone(&partitions),
             groups: Arc::clone(&groups),
             config: Arc::clone(&shared_config),
@@ -249,6 +250,15 @@ impl Start {
             past_the_cache,
         })
     }
+}
+
+fn homes(directories: &[Directory]) -> Vec<Home> {
+    let home = |(id, dir): &Directory| Home {
+        id: *id,
+        dir: Arc::clone(dir),
+        flushes: Flushes::new(Arc::clone(dir), tokio::runtime::Handle::current()),
+    };
+    directories.iter().map(home).collect()
 }
 
 async fn start_quorum(

@@ -1,6 +1,5 @@
 //! Produce (KIP-98, KIP-219, KIP-467, KIP-516): each partition's batch goes to its log, and the answer waits for the disk once.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use tokio::sync::oneshot;
 
 use super::{Call, Handle};
 use crate::Broker;
+use crate::flushes::Flushes;
 use crate::net::{CloseReason, Done, Started};
 use crate::partitions::Partition;
 
@@ -242,7 +242,7 @@ fn unappended(index: i32, error: &AppendError, log_start_offset: i64) -> Partiti
 /// The last place in each journal that has to be on disk before the answer leaves.
 #[derive(Default)]
 struct Unflushed {
-    last: BTreeMap<usize, (Arc<storage::LogDir>, Lsn)>,
+    last: Vec<(Arc<Flushes>, Lsn)>,
 }
 
 impl Unflushed {
@@ -253,23 +253,17 @@ impl Unflushed {
     fn add(&mut self, acks: i16, partition: &Partition, appended: &Appended) {
         let from_memory = acks == 0 || partition.log.config().ack_from_memory;
         if !from_memory {
-            let dir = &partition.log_dir;
-            let last =
-                self.last.entry(Arc::as_ptr(dir) as usize).or_insert_with(|| (Arc::clone(dir), Lsn(0)));
-            last.1 = last.1.max(appended.position);
+            let flushes = &partition.flushes;
+            match self.last.iter_mut().find(|(known, _)| Arc::ptr_eq(known, flushes)) {
+                Some((_, last)) => *last = appended.position.max(*last),
+                None => self.last.push((Arc::clone(flushes), appended.position)),
+            }
         }
     }
 
     /// Whether all of it got on disk.
     async fn flushed(self) -> bool {
-        let waits = self.last.into_values().map(|(dir, lsn)| {
-            let (sender, receiver) = oneshot::channel();
-            // A client that is gone needs no word.
-            let tell = move |result: Result<(), _>| sender.send(result.is_ok()).unwrap_or_default();
-            dir.journal().when_durable(lsn, Box::new(tell));
-            receiver
-        });
-        let waits: Vec<_> = waits.collect();
+        let waits: Vec<_> = self.last.iter().map(|(flushes, lsn)| flushes.wait(*lsn)).collect();
         let mut all = true;
         for wait in waits {
             all &= wait.await.unwrap_or(false);

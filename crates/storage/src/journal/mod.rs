@@ -57,6 +57,9 @@ pub struct Journal {
     /// Signals the writer that the ring has room, or never will.
     room: Condvar,
     waiters: Waiters,
+    /// Held while a failure is told to all whom it concerns. Who is told first must not resume before the last one is: a log that
+    /// is failed late would lose what it took since.
+    failing: Mutex<()>,
     /// Called when the ring fills up.
     pressure: Box<dyn Fn() + Send + Sync>,
 }
@@ -131,6 +134,7 @@ impl Journal {
             ring: Mutex::new(ring),
             room: Condvar::new(),
             waiters: Waiters::starting_at(durable),
+            failing: Mutex::new(()),
             pressure,
         }
     }
@@ -139,6 +143,11 @@ impl Journal {
     /// by the thread that writes the journal and must not block.
     pub fn when_durable(&self, lsn: Lsn, callback: Box<dyn FnOnce(Result<(), StorageError>) + Send>) {
         self.waiters.add(lsn, callback);
+    }
+
+    /// Whether all up to this place got on disk; none while that is not known.
+    pub fn outcome(&self, lsn: Lsn) -> Option<Result<(), StorageError>> {
+        self.waiters.outcome(lsn)
     }
 
     /// Up to where all is on disk, inclusive.
@@ -248,6 +257,7 @@ impl Journal {
     /// Takes entries again after a failure. All that is durable must have been [released](Journal::release), and every log gone
     /// back to its durable end. The frames from before are void.
     pub(crate) fn resume(&self, random: &dyn Random) -> Result<(), StorageError> {
+        let _failing = self.failing.lock();
         let mut state = self.ring.lock();
         let submitted = self.submitted();
         let superblock = state.superblock.successor(random.next_u64(), submitted);

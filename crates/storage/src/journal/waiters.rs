@@ -44,6 +44,10 @@ impl Waiters {
         Lsn(self.durable.load(Ordering::Acquire))
     }
 
+    pub(super) fn outcome(&self, lsn: Lsn) -> Option<Result<(), StorageError>> {
+        self.waiting.lock().outcome(lsn, self.durable())
+    }
+
     pub(super) fn add(&self, lsn: Lsn, callback: Callback) {
         let mut waiting = self.waiting.lock();
         match waiting.outcome(lsn, self.durable()) {

@@ -149,15 +149,15 @@ impl Journal {
 
     /// Gives up the group and all that is queued, and takes no more until the journal is resumed.
     fn fail(&self, group: impl Iterator<Item = Entry>, error: StorageError) {
+        let _failing = self.failing.lock();
         tracing::error!(%error, "the journal cannot be written; appends are refused");
         let refusal = StorageError::Failing(error.to_string().into());
         let (queued, ready) = {
             let mut queue = self.queue.lock();
             (queue.refuse(refusal.clone()), std::mem::take(&mut queue.ready))
         };
-        // Before the logs fail: that wakes who brings them back and resumes, which must find nothing left to fail.
-        self.waiters.fail(&refusal);
         fail_all(group.chain(queued));
+        self.waiters.fail(&refusal);
         ready.into_iter().for_each(|callback| callback());
         (self.pressure)();
     }

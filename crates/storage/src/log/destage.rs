@@ -42,12 +42,19 @@ pub(crate) struct SegmentWriter {
     buffer: AlignedBuffer,
     filled: usize,
     direct: bool,
+    /// Bytes since that was last asked.
+    written: usize,
 }
 
 impl SegmentWriter {
     /// With or without going past the page cache.
     pub(crate) fn new(direct: bool) -> SegmentWriter {
-        SegmentWriter { buffer: AlignedBuffer::zeroed(DESTAGE_BYTES), filled: 0, direct }
+        SegmentWriter { buffer: AlignedBuffer::zeroed(DESTAGE_BYTES), filled: 0, direct, written: 0 }
+    }
+
+    /// Bytes that were written since this was last called.
+    pub(crate) fn take_written(&mut self) -> usize {
+        std::mem::take(&mut self.written)
     }
 
     /// Writes batches at the end of a segment. What lies behind them in the last block, if anything, is zeroes.
@@ -60,6 +67,7 @@ impl SegmentWriter {
     ) -> Result<(), StorageError> {
         let (position, path) = (segment.size(), segment.path(names::LOG));
         let size: usize = batches.iter().map(|batch| batch.bytes.len()).sum();
+        self.written += size;
         let mut write = || {
             if self.direct && size >= DIRECT_BYTES_MIN {
                 let file = log.home.disk.open(&path, OpenMode::Direct)?;

@@ -1,12 +1,18 @@
 //! Checkpoints: the segments are flushed, the recovery points written down, and the journal freed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::context::Context;
 use crate::StorageError;
 use crate::files::offset_checkpoint;
 use crate::journal::Lsn;
 use crate::log::{Log, SegmentWriter};
+
+/// A write of this size is followed by a pause.
+const LARGE_BYTES: usize = 256 * 1024;
+/// How long that is. With writes of 1 MiB it allows for some 100 MB/s; what comes in faster fills the ring, and then there is a hurry.
+const PAUSE: Duration = Duration::from_millis(10);
 
 impl Context {
     /// Brings all that is durable now into the segments and frees the journal of it. Logs that fail stay dirty, and the journal
@@ -37,8 +43,19 @@ impl Context {
             log.clear_dirty();
             let flushed = log.destage(writer).and_then(|()| log.flush());
             result = result.and(flushed);
+            self.give_way(writer);
         }
         result
+    }
+
+    /// Pauses after a large write unless there is a hurry. A disk that has just taken one makes the next small synchronous write wait
+    /// for it: one at a time that is hardly noticed by those who wait for the journal, all in a row it is.
+    pub(super) fn give_way(&self, writer: &mut SegmentWriter) {
+        let written = writer.take_written();
+        let (used, capacity) = self.journal.ring_usage();
+        if written >= LARGE_BYTES && used < capacity / 4 * 3 && self.journal.failure().is_none() {
+            self.work.give_way(PAUSE);
+        }
     }
 
     fn sync_names(&self, unsynced: bool) -> Result<(), StorageError> {

@@ -83,6 +83,7 @@ impl Destager {
             if let Err(error) = log.destage(&mut self.writer) {
                 self.note_failure(&error);
             }
+            self.context.give_way(&mut self.writer);
         }
     }
 
@@ -104,8 +105,10 @@ impl Destager {
 
     fn checkpoint(&mut self, waiters: Vec<CheckpointWaiter>) {
         self.grow();
+        // A failure that comes in the middle has let more become durable than this checkpoint takes in.
+        let has_failed = self.context.journal.failure().is_some();
         let done = self.reset_broken().and_then(|()| self.context.checkpoint(&mut self.writer));
-        let done = done.and_then(|()| self.resume());
+        let done = if has_failed { done.and_then(|()| self.resume()) } else { done };
         self.checkpointed = self.context.host.clock.monotonic();
         match &done {
             Ok(()) => self.failing = false,
@@ -143,9 +146,6 @@ impl Destager {
 
     /// All that is durable is in the segments: the journal may start anew if it failed.
     fn resume(&self) -> Result<(), StorageError> {
-        if self.context.journal.failure().is_none() {
-            return Ok(());
-        }
         self.context.journal.resume(&*self.context.host.random)?;
         tracing::info!("the journal is written again");
         // Some may have failed between the reset and now.

@@ -138,6 +138,19 @@ impl Work {
         take(&mut todo)
     }
 
+    /// Waits for so long, unless somebody is in a hurry.
+    pub(super) fn give_way(&self, pause: Duration) {
+        let hurry = |todo: &Todo| {
+            todo.stopping || todo.pressed || !todo.waiters.is_empty() || !todo.broken.is_empty()
+        };
+        let mut todo = self.todo.lock();
+        while !hurry(&todo) {
+            if self.changed.wait_for(&mut todo, pause).timed_out() {
+                break;
+            }
+        }
+    }
+
     /// Forgets everything.
     pub(super) fn clear(&self) {
         let forgotten = std::mem::take(&mut *self.todo.lock());
