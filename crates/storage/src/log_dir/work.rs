@@ -140,12 +140,11 @@ impl Work {
 
     /// Waits for so long, unless somebody is in a hurry.
     pub(super) fn give_way(&self, pause: Duration) {
-        let hurry = |todo: &Todo| {
-            todo.stopping || todo.pressed || !todo.waiters.is_empty() || !todo.broken.is_empty()
-        };
+        let hurry = |todo: &Todo| todo.stopping || !todo.waiters.is_empty() || !todo.broken.is_empty();
+        let end = std::time::Instant::now() + pause;
         let mut todo = self.todo.lock();
         while !hurry(&todo) {
-            if self.changed.wait_for(&mut todo, pause).timed_out() {
+            if self.changed.wait_until(&mut todo, end).timed_out() {
                 break;
             }
         }
