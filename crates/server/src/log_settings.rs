@@ -6,8 +6,8 @@ use storage::{DestageMode, LogConfig, LogDirOptions};
 use crate::internal_topics::is_internal;
 
 /// The settings of a topic's logs. Logs of internal topics answer after the flush, whatever is set.
-pub(crate) fn of_topic(broker: &BrokerConfig, name: &str, overrides: &Overrides) -> LogConfig {
-    let config = of(&TopicConfig::resolve(broker, overrides));
+pub(crate) fn of_topic(name: &str, topic: &TopicConfig) -> LogConfig {
+    let config = of(topic);
     LogConfig { ack_from_memory: config.ack_from_memory && !is_internal(name), ..config }
 }
 
@@ -65,9 +65,9 @@ mod tests {
 
     #[test]
     fn internal_topics_answer_after_the_flush_whatever_is_set() {
-        let none = Overrides::new();
-        assert!(of_topic(&broker(), "orders", &none).ack_from_memory);
-        assert!(!of_topic(&broker(), "__consumer_offsets", &none).ack_from_memory);
+        let topic = TopicConfig::resolve(&broker(), &Overrides::new());
+        assert!(of_topic("orders", &topic).ack_from_memory);
+        assert!(!of_topic("__consumer_offsets", &topic).ack_from_memory);
     }
 
     #[test]
@@ -85,6 +85,7 @@ mod tests {
     fn without_settings_logs_are_as_kafkas() {
         let standalone = BrokerConfig::standalone(std::path::Path::new("/data"));
         let (broker, _) = BrokerConfig::new(&standalone).unwrap();
-        assert_eq!(of_topic(&broker, "orders", &Overrides::new()), LogConfig::default());
+        let topic = TopicConfig::resolve(&broker, &Overrides::new());
+        assert_eq!(of_topic("orders", &topic), LogConfig::default());
     }
 }

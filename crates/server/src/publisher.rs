@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 
 use arc_swap::ArcSwap;
-use config::BrokerConfig;
+use config::{BrokerConfig, TopicConfig};
 use metadata::{ConfigResource, Delta, ResourceType, Topic};
 use parking_lot::Mutex;
 use protocol::{ErrorCode, Uuid};
@@ -158,9 +158,8 @@ impl Publisher {
 
     fn follow_partitions(&self, committed: &CommittedImage, topic: &Topic, numbers: &BTreeSet<i32>) {
         let overrides = overrides_in(committed, &ConfigResource::topic(&*topic.name));
-        let broker = self.config.load();
-        let log_config = log_settings::of_topic(&broker, &topic.name, &overrides);
-        let in_sync_min = config::TopicConfig::resolve(&broker, &overrides).min_insync_replicas;
+        let settings = TopicConfig::resolve(&self.config.load(), &overrides);
+        let log_config = log_settings::of_topic(&topic.name, &settings);
         for number in numbers {
             let Some(known) = topic.partition(*number) else { continue };
             if known.leader != self.node_id {
@@ -176,7 +175,7 @@ impl Publisher {
                         flushes: Arc::clone(&home.flushes),
                         leader_epoch: known.leader_epoch,
                         in_sync: known.isr.len(),
-                        in_sync_min: usize::try_from(in_sync_min).unwrap_or(0),
+                        in_sync_min: usize::try_from(settings.min_insync_replicas).unwrap_or(0),
                     };
                     self.lead(topic, *number, partition);
                 }
