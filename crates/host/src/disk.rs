@@ -71,6 +71,14 @@ pub trait File: Send + Sync {
     fn read_alone_at(&self, buf: &mut [u8], at: u64) -> io::Result<usize> {
         self.read_at(buf, at)
     }
+    /// Fills the buffer from a position; an end in the middle is an error.
+    fn read_exact_at(&self, buf: &mut [u8], at: u64) -> io::Result<()> {
+        fill(buf, at, |buf, at| self.read_at(buf, at))
+    }
+    /// The same for a few bytes with nothing wanted around them.
+    fn read_alone_exact_at(&self, buf: &mut [u8], at: u64) -> io::Result<()> {
+        fill(buf, at, |buf, at| self.read_alone_at(buf, at))
+    }
     /// Writes all of the buffer at a position; the file grows if need be. If it fails, any part may have been written.
     fn write_all_at(&self, buf: &[u8], at: u64) -> io::Result<()>;
     /// Flushes the content, and what is needed to find it again, to stable storage.
@@ -93,3 +101,20 @@ pub trait File: Send + Sync {
 
 /// Held as long as the lock is.
 pub trait FileLock: Send + Sync {}
+
+fn fill(
+    mut buf: &mut [u8],
+    mut at: u64,
+    read: impl Fn(&mut [u8], u64) -> io::Result<usize>,
+) -> io::Result<()> {
+    while !buf.is_empty() {
+        match read(buf, at)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            read => {
+                buf = &mut buf[read..];
+                at += read as u64;
+            }
+        }
+    }
+    Ok(())
+}

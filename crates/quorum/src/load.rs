@@ -150,7 +150,7 @@ pub(crate) fn read_batches(log: &Log, offset: i64) -> Result<Option<Bytes>, Stor
         SliceData::Memory(batches) => Ok(Some(batches.concat().into())),
         SliceData::File { file, position, len } => {
             let mut bytes = vec![0; len];
-            let read = read_exact(&*file, &mut bytes, position);
+            let read = file.read_exact_at(&mut bytes, position);
             read.map_err(|source| StorageError::Io {
                 path: log.dir().to_owned(),
                 source: std::sync::Arc::new(source),
@@ -158,18 +158,6 @@ pub(crate) fn read_batches(log: &Log, offset: i64) -> Result<Option<Bytes>, Stor
             Ok(Some(bytes.into()))
         }
     }
-}
-
-fn read_exact(file: &dyn host::File, mut buf: &mut [u8], mut at: u64) -> std::io::Result<()> {
-    while !buf.is_empty() {
-        let read = file.read_at(buf, at)?;
-        if read == 0 {
-            return Err(std::io::ErrorKind::UnexpectedEof.into());
-        }
-        buf = &mut buf[read..];
-        at += read as u64;
-    }
-    Ok(())
 }
 
 struct Reading {

@@ -104,12 +104,6 @@ fn read_runs(log: &Log, offset: i64) -> Result<Vec<Bytes>, LoadError> {
 
 fn read_file(file: &dyn File, position: u64, len: usize) -> io::Result<Bytes> {
     let mut bytes = vec![0; len];
-    let mut done = 0;
-    while done < len {
-        match file.read_at(&mut bytes[done..], position + done as u64)? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            read => done += read,
-        }
-    }
+    file.read_exact_at(&mut bytes, position)?;
     Ok(bytes.into())
 }

@@ -26,7 +26,6 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 pub use whole::{load_whole, remove_if_there, store_whole};
-pub(crate) use whole::{read_alone_exact_at, read_exact_at};
 
 /// The content of a file is not what Kafka would have written.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

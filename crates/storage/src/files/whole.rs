@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use host::{Disk, File, OpenMode};
+use host::{Disk, OpenMode};
 
 use super::{FileError, Malformed};
 
@@ -56,35 +56,8 @@ fn read(disk: &dyn Disk, path: &Path) -> io::Result<Vec<u8>> {
     let file = disk.open(path, OpenMode::Read)?;
     let len = usize::try_from(file.len()?).map_err(|_| io::ErrorKind::FileTooLarge)?;
     let mut bytes = vec![0; len];
-    read_exact_at(&*file, &mut bytes, 0)?;
+    file.read_exact_at(&mut bytes, 0)?;
     Ok(bytes)
-}
-
-/// Fills the buffer from a place in the file; an end in the middle is an error.
-pub(crate) fn read_exact_at(file: &dyn File, buf: &mut [u8], at: u64) -> io::Result<()> {
-    fill(buf, at, |buf, at| file.read_at(buf, at))
-}
-
-/// The same for a few bytes with nothing wanted around them.
-pub(crate) fn read_alone_exact_at(file: &dyn File, buf: &mut [u8], at: u64) -> io::Result<()> {
-    fill(buf, at, |buf, at| file.read_alone_at(buf, at))
-}
-
-fn fill(
-    mut buf: &mut [u8],
-    mut at: u64,
-    read: impl Fn(&mut [u8], u64) -> io::Result<usize>,
-) -> io::Result<()> {
-    while !buf.is_empty() {
-        match read(buf, at)? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            read => {
-                buf = &mut buf[read..];
-                at += read as u64;
-            }
-        }
-    }
-    Ok(())
 }
 
 fn write(disk: &dyn Disk, path: &Path, suffix: &str, bytes: &[u8]) -> io::Result<()> {

@@ -88,7 +88,7 @@ impl Log {
             }
             SliceData::File { file, position, len } => {
                 let mut bytes = vec![0; len];
-                let read = crate::files::read_exact_at(&*file, &mut bytes, position);
+                let read = file.read_exact_at(&mut bytes, position);
                 read.map_err(|source| StorageError::io(&self.home.dir, source))?;
                 Ok(Some(bytes.into()))
             }

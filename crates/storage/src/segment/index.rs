@@ -5,7 +5,6 @@ use std::io;
 use host::File;
 
 use crate::files::offset_index::{self, OffsetEntry};
-use crate::files::read_exact_at;
 use crate::files::time_index::{self, TimeEntry};
 
 /// An entry of fixed size.
@@ -137,6 +136,6 @@ pub(super) fn floor_in_file<E: Entry>(
 pub(super) fn entry_in_file<E: Entry>(file: &dyn File, number: u64) -> io::Result<E> {
     let mut bytes = [0; 16];
     let bytes = &mut bytes[..E::BYTES];
-    read_exact_at(file, bytes, number * E::BYTES as u64)?;
+    file.read_exact_at(bytes, number * E::BYTES as u64)?;
     Ok(E::read(bytes))
 }

@@ -11,7 +11,6 @@ use super::scan::Headers;
 use super::{Segment, SegmentError, TimestampOffset};
 use crate::files::names;
 use crate::files::offset_index::OffsetEntry;
-use crate::files::read_exact_at;
 use crate::files::time_index::TimeEntry;
 
 /// A batch in the log file.
@@ -202,7 +201,7 @@ impl Segment {
     /// So many bytes of the log file, copied.
     pub fn read(&self, position: u64, len: usize) -> Result<Bytes, SegmentError> {
         let mut bytes = vec![0; len];
-        let read = read_exact_at(&*self.log_file()?, &mut bytes, position);
+        let read = self.log_file()?.read_exact_at(&mut bytes, position);
         read.map_err(|source| self.io_error(names::LOG, source))?;
         Ok(bytes.into())
     }

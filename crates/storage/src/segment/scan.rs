@@ -7,7 +7,6 @@ use protocol::records::{BatchError, BatchHeader, HEADER_BYTES, LENGTH_END, verif
 
 use super::{Segment, SegmentError};
 use crate::files::names;
-use crate::files::{read_alone_exact_at, read_exact_at};
 
 /// Bytes read at once where only headers matter.
 const HEADERS_BYTES: usize = 4 * 1024;
@@ -41,8 +40,8 @@ impl<'a> Window<'a> {
             let want = (len.max(self.read_bytes) as u64).min(left) as usize;
             self.bytes.resize(want, 0);
             let read = match self.read_bytes {
-                HEADERS_BYTES => read_alone_exact_at(&*self.file, &mut self.bytes, position),
-                _ => read_exact_at(&*self.file, &mut self.bytes, position),
+                HEADERS_BYTES => self.file.read_alone_exact_at(&mut self.bytes, position),
+                _ => self.file.read_exact_at(&mut self.bytes, position),
             };
             read.map_err(|source| self.segment.io_error(names::LOG, source))?;
             self.start = position;
