@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use config::BrokerConfig;
 use host::{Disk, Host};
 use metadata::{MetadataVersion, supported_features};
 use protocol::messages::{MetadataRecord, VotersRecord, voters_record};
@@ -35,6 +36,22 @@ pub struct Formatting {
     pub records: Vec<MetadataRecord>,
     /// Where the voters are written down.
     pub voters: VoterSet,
+}
+
+impl Formatting {
+    /// What a node's settings say, with the newest release and its levels, and the voters elsewhere.
+    pub fn of(config: &BrokerConfig, cluster_id: String) -> Formatting {
+        Formatting {
+            cluster_id,
+            node_id: config.node.id,
+            log_dirs: config.node.log_dirs.clone(),
+            metadata_log_dir: config.node.metadata_log_dir.clone(),
+            metadata_version: MetadataVersion::LATEST,
+            features: Vec::new(),
+            records: Vec::new(),
+            voters: VoterSet::Elsewhere,
+        }
+    }
 }
 
 /// Where the voters of the metadata quorum are written down.

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use config::BrokerConfig;
 use host::Host;
-use metadata::MetadataVersion;
 use protocol::compression::Compression;
 use protocol::messages::create_topics_request::CreatableTopic;
 use protocol::messages::fetch_request::{FetchPartition, FetchTopic};
@@ -13,7 +12,7 @@ use protocol::messages::produce_request::{PartitionProduceData, TopicProduceData
 use protocol::messages::{CreateTopicsRequest, FetchRequest, ProduceRequest, RequestHeader};
 use protocol::records::BatchBuilder;
 use protocol::{Message, Reader, Records, Request, Writer, decode_response_header, encode_request_header};
-use quorum::{Formatting, VoterSet};
+use quorum::Formatting;
 use server::net::{Duplex, Sockets, TcpSockets};
 use server::{Server, ServerOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -38,16 +37,7 @@ pub async fn start_on(
     let listeners = format!("PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:0");
     properties.set("listeners", listeners);
     let (config, _) = BrokerConfig::new(&properties).expect("the settings are valid");
-    let formatting = Formatting {
-        cluster_id: CLUSTER_ID.to_owned(),
-        node_id: config.node.id,
-        log_dirs: config.node.log_dirs.clone(),
-        metadata_log_dir: config.node.metadata_log_dir.clone(),
-        metadata_version: MetadataVersion::LATEST,
-        features: Vec::new(),
-        records: Vec::new(),
-        voters: VoterSet::Elsewhere,
-    };
+    let formatting = Formatting::of(&config, CLUSTER_ID.to_owned());
     quorum::format(&host, &formatting, true)?;
     Ok(Server::start(host, sockets, config, ServerOptions::default()).await?)
 }

@@ -4,9 +4,8 @@ use std::path::{Path, PathBuf};
 
 use config::{BrokerConfig, ConfigError, Notice, Properties};
 use host::Host;
-use metadata::MetadataVersion;
 use protocol::Uuid;
-use quorum::{Formatting, VoterSet};
+use quorum::Formatting;
 use server::net::TcpSockets;
 use server::{Server, ServerOptions};
 use tokio::signal::unix::{SignalKind, signal};
@@ -131,16 +130,7 @@ fn format_standalone(host: &Host, config: &BrokerConfig) -> Result<(), String> {
     if known.is_ok() {
         return Ok(());
     }
-    let formatting = Formatting {
-        cluster_id: Uuid::from_random(bytes).to_string(),
-        node_id: config.node.id,
-        log_dirs: config.node.log_dirs.clone(),
-        metadata_log_dir: config.node.metadata_log_dir.clone(),
-        metadata_version: MetadataVersion::LATEST,
-        features: Vec::new(),
-        records: Vec::new(),
-        voters: VoterSet::Elsewhere,
-    };
+    let formatting = Formatting::of(config, Uuid::from_random(bytes).to_string());
     // Directories of another node or cluster are refused here, and stay as they are.
     quorum::format(host, &formatting, false).map(drop).map_err(|error| error.to_string())
 }

@@ -65,14 +65,10 @@ fn formatting(args: &FormatArgs, config: &BrokerConfig) -> Result<Formatting, Fa
         return Err(Failure::failed("--add-scram is not supported yet: there is no SASL to use it"));
     }
     Ok(Formatting {
-        cluster_id: args.cluster_id.clone(),
-        node_id: config.node.id,
-        log_dirs: config.node.log_dirs.clone(),
-        metadata_log_dir: config.node.metadata_log_dir.clone(),
         metadata_version: metadata_version(args)?,
         features: args.feature.iter().map(|text| feature(text)).collect::<Result<_, _>>()?,
-        records: Vec::new(),
         voters: voters(args, config)?,
+        ..Formatting::of(config, args.cluster_id.clone())
     })
 }
 
