@@ -104,7 +104,8 @@ def words(report):
         f"{report['date']}, {on['cpus']} × {on['model']}, {on['memory_gb']} GB, Linux {on['kernel']}; scale {report['scale']}, "
         f"rounds {report['rounds']}; the disk takes {disk['disk_4k_writes_s']:,.0f} synchronous writes of 4 KiB a second, "
         f"{disk['disk_1m_mb_s']:,.0f} MB/s in writes of 1 MiB.")
-    return f"\n{head}\n\n{figures.table(report['medians'])}"
+    tables = [figures.table(report["medians"]), figures.tools_table(report["medians"])]
+    return "\n\n".join(["\n" + head, *filter(None, tables)])
 
 
 if __name__ == "__main__":

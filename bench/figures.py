@@ -46,7 +46,30 @@ FIGURES = [
     Figure("connection_kb", "… an idle connection (of 2,000)", "kB", reach=12, absolute=True),
     Figure("create_s", "create 2,000 partitions, until all serve", "s", reach=1 / 3),
     Figure("create_answered_s", "… until the answer", "s"),
+    Figure("join_ms", "100 members join a classic group, after the initial delay", "ms", reach=0.5),
+    Figure("rejoin_ms", "… all of them again, median", "ms", reach=0.5),
+    Figure("partitions_create_s", "create 10,000 partitions, until all serve", "s", reach=1 / 3),
+    Figure("partitions_kb", "… resident memory a partition", "kB", reach=6, absolute=True),
+    Figure("behind_quiet_p99_ms", "5,000 records/s, end to end: p99", "ms"),
+    Figure("behind_p99_ms", "… while another reads 4 GB from the disk, again and again: p99", "ms"),
+    Figure("behind_times", "… by so much longer", "×", reach=1.5, absolute=True),
+    Figure("behind_read_mb_s", "… and that one reads", "MB/s", True),
+    Figure("partitions_restart_s", "… restart after kill -9, first acknowledged record", "s", reach=0.1),
+    Figure("cleaner_mb_s", "compaction of 1 GB, of which nine tenths go", "MB/s", True, 1),
+    Figure("cleaner_cpu_s_gb", "… broker CPU", "s/GB", reach=0.5),
+    Figure("cleaner_from_start_s", "… from the broker's start until it is done", "s"),
+    Figure("tools_list_times", "topics --list over kafka-topics --list, seconds", "×", reach=1 / 50, absolute=True),
 ]
+
+TOOLS = {"yeoul": "Yeoul's", "librdkafka": "librdkafka's", "kafka": "Kafka's"}
+TOOL_LOADS = {"1k": "1 KiB", "100": "100 bytes", "lz4": "100 bytes, lz4"}
+TOOL_COMMANDS = {"produce": "producer-perf-test", "consume": "consumer-perf-test"}
+for load, load_title in TOOL_LOADS.items():
+    for what, command in TOOL_COMMANDS.items():
+        title = f"{command} over rdkafka_performance, {load_title}"
+        FIGURES += [
+            Figure(f"tools_{load}_{what}_times", f"{title}: records/s", "×", True, 1, absolute=True),
+            Figure(f"tools_{load}_{what}_cpu_times", "… CPU a record", "×", reach=1, absolute=True)]
 
 
 def shown(value):
@@ -86,3 +109,20 @@ def table(medians):
         cells = [figure.title, figure.unit, shown(theirs), shown(ours), times, asked(figure), reached(figure, ours, ratio)]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def tools_table(medians):
+    """A Markdown table of what the tools did, each on each broker; nothing where they were not measured."""
+    asked = [(variant, load, what) for variant, found in medians.items() for load in TOOL_LOADS for what in TOOL_COMMANDS
+             if f"tools_{load}_{what}_yeoul_per_s" in found]
+    lines = ["| broker | load | command |", "|---|---|---|"]
+    for title in TOOLS.values():
+        lines[0] += f" {title}: records/s | CPU µs | MB |"
+        lines[1] += "--:|--:|--:|"
+    for variant, load, what in asked:
+        cells = [variant, TOOL_LOADS[load], TOOL_COMMANDS[what]]
+        for tool in TOOLS:
+            name = f"tools_{load}_{what}_{tool}"
+            cells += [shown(medians[variant][f"{name}_{figure}"]) for figure in ("per_s", "cpu_us", "mb")]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) if asked else ""

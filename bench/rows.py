@@ -1,12 +1,15 @@
 """The rows: each takes a way to make a broker and how large to be, and gives figures by name."""
 
+import concurrent.futures
 import mmap
 import os
 import statistics
+import threading
 import time
 from pathlib import Path
 
 import measure
+import tools
 from broker import wait_until
 
 GB = 1_000_000_000
@@ -140,9 +143,128 @@ def memory(make, scale):
     }
 
 
+def join(make, scale):
+    """A hundred members of a classic group, after the initial delay, which is the same for both; then all of them again."""
+    delay_ms = 1000
+    broker = make()
+    broker.extra = {**broker.extra, "group.initial.rebalance.delay.ms": str(delay_ms)}
+    with broker:
+        options = {"members": whole(100 * scale), "rounds": whole(200 * scale), "delay": delay_ms}
+        result = measure.drive("join", broker.bootstrap, **options)
+        broker.stop()
+    return {"join_ms": result["joined_seconds"] * 1e3, "rejoin_ms": result["rejoined_seconds"] * 1e3}
+
+
+def partitions(make, scale):
+    """10,000 partitions of four topics: made, held in memory, and there again after kill -9."""
+    topics, each = 4, whole(2500 * scale)
+    with make() as broker:
+        settle = max(1, 10 * scale)
+        measure.drive("create", broker.bootstrap, topic="first", partitions=1)
+        before = measure.settled_resident_bytes(broker.pid(), settle)
+        made = [measure.drive("create", broker.bootstrap, topic=f"many-{number}", partitions=each) for number in range(topics)]
+        after = measure.settled_resident_bytes(broker.pid(), settle)
+        broker.kill()
+        restarted = first_record_seconds(broker, "first", broker.spawn)
+        broker.stop()
+    return {
+        "partitions_create_s": sum(created["served_seconds"] for created in made),
+        "partitions_kb": (after - before) / (topics * each) / 1e3,
+        "partitions_restart_s": restarted,
+    }
+
+
+def behind(make, scale):
+    """What a consumer that reads old data from the disk costs those who produce and keep up: a paced stream without and with it."""
+    old = {"topic": "old", "partitions": PARTITIONS, "records": whole(4 * GB / RECORD_BYTES * scale)}
+    stream = {
+        "topic": "paced", "partitions": PARTITIONS, "rate": 5_000, "bytes": RECORD_BYTES, "linger": 5,
+        "seconds": whole(30 * scale)}
+    with make() as broker:
+        for topic in ("old", "paced"):
+            measure.drive("create", broker.bootstrap, topic=topic, partitions=PARTITIONS)
+        measure.drive("produce", broker.bootstrap, bytes=RECORD_BYTES, **old)
+        # Nothing of it is in the broker's memory after that.
+        broker.stop()
+        broker.start()
+        measure.drive("paced", broker.bootstrap, **stream)
+        quiet = measure.drive("paced", broker.bootstrap, **stream)
+        reader = threading.Event()
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            rates = pool.submit(read_again_and_again, broker, old, reader)
+            disturbed = measure.drive("paced", broker.bootstrap, **stream)
+            reader.set()
+        broker.stop()
+    return {
+        "behind_quiet_p99_ms": quiet["p99_ms"],
+        "behind_p99_ms": disturbed["p99_ms"],
+        "behind_times": disturbed["p99_ms"] / quiet["p99_ms"],
+        "behind_read_mb_s": statistics.mean(rates.result()),
+    }
+
+
+def read_again_and_again(broker, old, enough):
+    """Reads a topic from its beginning until it is enough, each time with nothing of it in the page cache; MB/s of each time."""
+    rates = []
+    while not enough.is_set():
+        forget(broker.data)
+        read = measure.drive("consume", broker.bootstrap, **old)
+        rates.append(read["bytes"] / 1e6 / read["seconds"])
+    return rates
+
+
+def forget(directory):
+    """Has the page cache let go of all segments."""
+    os.sync()
+    for path in Path(directory).glob("old-*/*.log"):
+        with open(path, "rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
 def open_files(pid):
     """How many descriptors a process holds."""
     return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def cleaner(make, scale):
+    """A compacted log of 1 GB, of which nine tenths are superseded: cleaned after a start, less what a start alone takes."""
+    records = whole(GB / 272 * scale)
+    broker = make()
+    eager = {
+        **broker.extra, "log.cleanup.policy": "compact", "log.segment.bytes": str(whole(max(1, 64 * scale)) << 20),
+        "log.cleaner.backoff.ms": "100", "log.cleaner.min.cleanable.ratio": "0.01"}
+    broker.extra = {**eager, "log.cleaner.enable": "false"}
+    with broker:
+        measure.drive("create", broker.bootstrap, topic="keyed", partitions=1)
+        measure.drive("keyed", broker.bootstrap, topic="keyed", records=records, bytes=256, keys=whole(records / 10))
+        broker.stop()
+    logs = sorted((broker.data / "keyed-0").glob("*.log"))
+    dirty = sum(path.stat().st_size for path in logs[:-1])
+    broker.extra = eager
+    spawned = time.monotonic()
+    with broker:
+        answered = time.monotonic()
+        wait_until(lambda: cleaned_offset(broker, "keyed") >= int(logs[-1].stem), 600, "the log is cleaned")
+        cleaned = time.monotonic()
+        cpu_seconds = measure.process_cpu_seconds(broker.pid())
+        broker.stop()
+    broker.extra = {**eager, "log.cleaner.enable": "false"}
+    with broker:
+        time.sleep(cleaned - answered)
+        cpu_seconds -= measure.process_cpu_seconds(broker.pid())
+        broker.stop()
+    return {
+        "cleaner_mb_s": dirty / 1e6 / (cleaned - answered),
+        "cleaner_cpu_s_gb": cpu_seconds / (dirty / GB),
+        "cleaner_from_start_s": cleaned - spawned,
+    }
+
+
+def cleaned_offset(broker, topic):
+    """Up to where partition 0 of a topic was cleaned."""
+    path = broker.data / "cleaner-offset-checkpoint"
+    lines = path.read_text().splitlines() if path.exists() else []
+    return next((int(line.split()[2]) for line in lines if line.startswith(f"{topic} 0 ")), 0)
 
 
 def limits(directory, scale):
@@ -167,6 +289,8 @@ def synchronous_writes(path, size, count):
     return (time.monotonic() - begin) / count
 
 
-ROWS = {"produce": produce, "single": single, "paced": paced, "start": start, "restart": restart, "memory": memory}
+ROWS = {
+    "produce": produce, "single": single, "paced": paced, "start": start, "restart": restart, "memory": memory, "join": join,
+    "partitions": partitions, "behind": behind, "cleaner": cleaner, "tools": tools.tools}
 # Rows that are also run with answers before the flush, which is how Apache Kafka answers.
 FROM_MEMORY = ["produce", "single", "paced"]

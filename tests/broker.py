@@ -5,6 +5,7 @@ Every suite starts its brokers here. `BROKER=apache-kafka` runs a suite against 
 """
 
 import os
+import re
 import signal
 import socket
 import struct
@@ -14,6 +15,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 APACHE_KAFKA = REPOSITORY / "tests" / "apache-kafka"
+KAFKA_VERSION = re.search("<kafka>(.*)</kafka>", (APACHE_KAFKA / "pom.xml").read_text())[1]
 CLUSTER_ID = "WW91bC10ZXN0LWNsdXN0ZQ"
 START_SECONDS_MAX = 60
 STOP_SECONDS_MAX = 30
@@ -198,6 +200,23 @@ class Broker:
         self.kill()
 
 
+class TwoDirectories(Broker):
+    """A broker whose log directories are `home/data` and `home/other`, and that keeps records however old they say they are."""
+
+    def properties(self):
+        """The second directory behind the first."""
+        return {"log.retention.ms": "-1", **super().properties(), "log.dirs": f"{self.data},{self.home / 'other'}"}
+
+    def format(self):
+        """Both directories."""
+        path = self.write_properties()
+        (self.home / "other").mkdir(exist_ok=True)
+        done = subprocess.run(
+            [*self.commands()[0], "format", "-t", CLUSTER_ID, "-c", path, "--ignore-formatted"],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=START_SECONDS_MAX)
+        check(done.returncode == 0, f"format ended with {done.returncode}: {done.stdout}{done.stderr}")
+
+
 def frame(api_key, version, body, correlation=1):
     """A request with header version 1 and a null client id."""
     content = struct.pack(">hhih", api_key, version, correlation, -1) + body
@@ -223,13 +242,31 @@ def ask(port, request, seconds=5):
         return receive(connection, size)[4:]
 
 
-def lists_a_broker(port):
-    """Whether Metadata v1 (no topics) names at least one broker."""
+def lists_a_broker(port, count=1):
+    """Whether Metadata v1 (no topics) names at least so many brokers."""
     try:
         body = ask(port, frame(3, 1, struct.pack(">i", 0)))
     except (OSError, struct.error):
         return False
-    return struct.unpack_from(">i", body)[0] >= 1
+    return struct.unpack_from(">i", body)[0] >= count
+
+
+class Runner:
+    """What runs a `process`, which does not outlive the block."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+def shortened(text, length_max=20_000):
+    """The begin and the end of a text that nobody would read whole."""
+    half = length_max // 2
+    return text if len(text) <= length_max else f"{text[:half]}\n[{len(text) - length_max:,} characters]\n{text[-half:]}"
 
 
 class Suite:
@@ -247,7 +284,7 @@ class Suite:
             said = action(*arguments)
         except Exception as error:  # a client may raise anything: each is a failed check
             self.failed.append(title)
-            print(f"FAIL  {title}: {type(error).__name__}: {error}", flush=True)
+            print(f"FAIL  {title}: {type(error).__name__}: {shortened(str(error))}", flush=True)
             return False
         self.passed += 1
         note = f" ({said})" if isinstance(said, str) else ""

@@ -20,7 +20,8 @@ const SCOPES: [(&str, &str); 5] = [
 type Docs = BTreeMap<(String, String), (bool, String)>;
 
 fn main() {
-    let schemas = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas");
+    let schemas =
+        Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo says it")).join("../../schemas");
     let files = ["settings.tsv", "settings-yeoul.tsv", "settings-docs.tsv"];
     for file in files {
         println!("cargo::rerun-if-changed={}", schemas.join(file).display());
@@ -60,7 +61,7 @@ fn generate(all: &[Vec<String>], mut docs: Docs) -> String {
 }
 
 fn setting(scope: &str, row: &[String], doc: Option<(bool, String)>) -> String {
-    let (acts, doc) = doc.unwrap_or_default();
+    let (acts, doc) = doc.unwrap_or_else(|| panic!("nothing says what {} is for", row[1]));
     let (update, synonyms) =
         if scope == "Topic" { ("PerTopic".into(), row[6].as_str()) } else { (update(&row[6]), "") };
     format!(

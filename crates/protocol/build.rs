@@ -2,6 +2,8 @@
 //!
 //! The notation of the tables is described in `schemas/README.md`.
 
+#[path = "build/errors.rs"]
+mod errors;
 #[path = "build/field.rs"]
 mod field;
 #[path = "build/messages.rs"]
@@ -19,7 +21,8 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 fn main() {
-    let schemas = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas");
+    let schemas =
+        Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo says it")).join("../../schemas");
     println!("cargo::rerun-if-changed={}", schemas.display());
     println!("cargo::rerun-if-changed=build");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR for build scripts"));

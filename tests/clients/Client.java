@@ -4,6 +4,7 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
@@ -12,10 +13,17 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
+import java.util.function.BiConsumer;
+import java.util.function.BooleanSupplier;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.AlterConfigOp;
+import org.apache.kafka.clients.admin.ConfigEntry;
+import org.apache.kafka.clients.admin.ConsumerGroupDescription;
+import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.admin.RecordsToDelete;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
@@ -38,6 +46,8 @@ public class Client {
     static final Duration POLL = Duration.ofMillis(200);
     static final long PATIENCE_NANOS = Duration.ofSeconds(60).toNanos();
 
+    static final String NAME = "java";
+
     final String bootstrap;
     final Admin admin;
     final BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
@@ -45,9 +55,7 @@ public class Client {
 
     Client(String bootstrap) {
         this.bootstrap = bootstrap;
-        Properties settings = new Properties();
-        settings.put("bootstrap.servers", bootstrap);
-        this.admin = Admin.create(settings);
+        this.admin = Admin.create(settings());
     }
 
     public static void main(String[] arguments) throws Exception {
@@ -77,10 +85,20 @@ public class Client {
             case "configs" -> configs(words[1]);
             case "cluster" -> cluster();
             case "produce" -> produce(words[1], words[2], Integer.parseInt(words[3]));
-            case "read" -> read(words[1]);
-            case "group" -> group(words[1], words[2], Integer.parseInt(words[3]));
+            case "read" -> read(words[1], words.length > 2 ? words[2] : "read_uncommitted");
+            case "since" -> since(words[1], Long.parseLong(words[2]));
+            case "group" -> group(words[1], words[2], Integer.parseInt(words[3]), null);
+            case "static" -> group(words[1], words[2], Integer.parseInt(words[3]), words[4]);
             case "members" -> members(words[1], words[2]);
             case "offsets" -> offsets(words[1], words[2]);
+            case "committed" -> committed(words[1], words[2]);
+            case "groups" -> admin.listGroups().all().get().forEach(group -> out.println(group.groupId()));
+            case "describe" -> describe(words[1]);
+            case "forget" -> admin.deleteConsumerGroups(List.of(words[1])).all().get();
+            case "alter" -> alter(words[1], words[2], words[3]);
+            case "grow" -> admin.createPartitions(Map.of(words[1], NewPartitions.increaseTo(Integer.parseInt(words[2])))).all().get();
+            case "cut" -> admin.deleteRecords(Map.of(
+                new TopicPartition(words[1], Integer.parseInt(words[2])), RecordsToDelete.beforeOffset(Long.parseLong(words[3])))).all().get();
             default -> throw new IllegalArgumentException(words[0]);
         }
     }
@@ -112,13 +130,19 @@ public class Client {
             .forEach(node -> out.println(node.id() + "\t" + node.host() + ":" + node.port()));
     }
 
-    Properties settings(Object... pairs) {
-        Properties settings = new Properties();
+    Properties settings(Object... more) {
+        Properties settings = pairs(more);
         settings.put("bootstrap.servers", bootstrap);
-        for (int at = 0; at < pairs.length; at += 2) {
-            settings.put(pairs[at], pairs[at + 1]);
-        }
+        settings.put("client.id", NAME);
         return settings;
+    }
+
+    static Properties pairs(Object... words) {
+        Properties pairs = new Properties();
+        for (int at = 0; at < words.length; at += 2) {
+            pairs.put(words[at], words[at + 1]);
+        }
+        return pairs;
     }
 
     void produce(String topic, String codec, int count) throws Exception {
@@ -162,21 +186,35 @@ public class Client {
         out.println(line);
     }
 
-    KafkaConsumer<byte[], byte[]> consumer(String group) {
+    KafkaConsumer<byte[], byte[]> consumer(String group, Object... more) {
         Properties settings = settings("auto.offset.reset", "earliest", "enable.auto.commit", false, "max.poll.records", 10,
+            "heartbeat.interval.ms", 500,
             "key.deserializer", ByteArrayDeserializer.class, "value.deserializer", ByteArrayDeserializer.class);
         if (group != null) {
             settings.put("group.id", group);
         }
+        settings.putAll(pairs(more));
         return new KafkaConsumer<>(settings);
     }
 
-    void read(String topic) {
-        try (KafkaConsumer<byte[], byte[]> consumer = consumer(null)) {
+    /** Up to the end that a reader of that isolation level has. */
+    void read(String topic, String isolation) {
+        read(topic, isolation, KafkaConsumer::seekToBeginning);
+    }
+
+    void since(String topic, long when) {
+        read(topic, "read_uncommitted", (consumer, partitions) -> consumer
+            .offsetsForTimes(partitions.stream().collect(Collectors.toMap(partition -> partition, partition -> when)))
+            .forEach((partition, found) -> consumer.seek(partition, found.offset())));
+    }
+
+    /** Everything from where a function seeks to the ends. */
+    void read(String topic, String isolation, BiConsumer<KafkaConsumer<byte[], byte[]>, List<TopicPartition>> seek) {
+        try (KafkaConsumer<byte[], byte[]> consumer = consumer(null, "isolation.level", isolation)) {
             List<TopicPartition> partitions = partitions(consumer, topic);
             consumer.assign(partitions);
             Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
-            consumer.seekToBeginning(partitions);
+            seek.accept(consumer, partitions);
             long begin = System.nanoTime();
             while (!partitions.stream().allMatch(partition -> consumer.position(partition) >= ends.get(partition))) {
                 consumer.poll(POLL).forEach(this::print);
@@ -195,8 +233,10 @@ public class Client {
         return consumer.partitionsFor(topic).stream().map(info -> new TopicPartition(topic, info.partition())).toList();
     }
 
-    void group(String topic, String group, int count) {
-        try (KafkaConsumer<byte[], byte[]> consumer = consumer(group)) {
+    /** With an instance it is a static member, which does not leave. */
+    void group(String topic, String group, int count, String instance) {
+        Object[] more = instance == null ? new Object[0] : new Object[] {"group.instance.id", instance};
+        try (KafkaConsumer<byte[], byte[]> consumer = consumer(group, more)) {
             consumer.subscribe(List.of(topic));
             int found = 0;
             long begin = System.nanoTime();
@@ -211,20 +251,49 @@ public class Client {
         }
     }
 
-    /** Two members of one group, polled in turn by one thread, until both hold partitions. */
+    /** Two members of one group, polled in turn by one thread, until both hold partitions; then the other leaves. */
     void members(String topic, String group) {
-        try (KafkaConsumer<byte[], byte[]> one = consumer(group); KafkaConsumer<byte[], byte[]> two = consumer(group)) {
-            List<KafkaConsumer<byte[], byte[]>> both = List.of(one, two);
-            both.forEach(member -> member.subscribe(List.of(topic)));
-            long begin = System.nanoTime();
-            while (one.assignment().isEmpty() || two.assignment().isEmpty()
-                || one.assignment().stream().anyMatch(two.assignment()::contains)) {
-                both.forEach(member -> member.poll(Duration.ofMillis(50)));
-                patience(begin);
+        try (KafkaConsumer<byte[], byte[]> one = consumer(group)) {
+            one.subscribe(List.of(topic));
+            try (KafkaConsumer<byte[], byte[]> two = consumer(group)) {
+                two.subscribe(List.of(topic));
+                poll(List.of(one, two), () -> !one.assignment().isEmpty() && !two.assignment().isEmpty()
+                    && Collections.disjoint(one.assignment(), two.assignment()));
+                show(one.assignment());
+                show(two.assignment());
             }
-            both.forEach(member -> out.println(
-                member.assignment().stream().map(partition -> "" + partition.partition()).collect(Collectors.joining("\t"))));
+            poll(List.of(one), () -> one.assignment().size() == one.partitionsFor(topic).size());
+            show(one.assignment());
         }
+    }
+
+    static void poll(List<KafkaConsumer<byte[], byte[]>> members, BooleanSupplier isDone) {
+        long begin = System.nanoTime();
+        while (!isDone.getAsBoolean()) {
+            members.forEach(member -> member.poll(Duration.ofMillis(50)));
+            patience(begin);
+        }
+    }
+
+    void show(Set<TopicPartition> partitions) {
+        out.println(partitions.stream().map(partition -> "" + partition.partition()).collect(Collectors.joining("\t")));
+    }
+
+    void committed(String topic, String group) throws Exception {
+        admin.listConsumerGroupOffsets(group).partitionsToOffsetAndMetadata().get().forEach((partition, found) -> {
+            if (partition.topic().equals(topic)) out.println(partition.partition() + "\t" + found.offset());
+        });
+    }
+
+    void describe(String group) throws Exception {
+        ConsumerGroupDescription found = admin.describeConsumerGroups(List.of(group)).all().get().get(group);
+        out.println(found.groupState() + "\t" + found.members().size());
+    }
+
+    void alter(String topic, String name, String value) throws Exception {
+        ConfigResource resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
+        AlterConfigOp set = new AlterConfigOp(new ConfigEntry(name, value), AlterConfigOp.OpType.SET);
+        admin.incrementalAlterConfigs(Map.of(resource, List.of(set))).all().get();
     }
 
     void offsets(String topic, String when) throws Exception {

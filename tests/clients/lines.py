@@ -6,9 +6,12 @@ starts with "!" is an error. Bytes are "x" and hexadecimal digits, "-" is null.
     create TOPIC PARTITIONS NAME VALUE ...    topics -> NAME PARTITIONS        delete TOPIC
     configs TOPIC -> NAME VALUE               cluster -> ID, then NODE HOST:PORT
     produce TOPIC CODEC COUNT                 + PARTITION TIMESTAMP KEY VALUE HEADER VALUE ...
-    read TOPIC, group TOPIC GROUP COUNT -> PARTITION OFFSET TIMESTAMP KEY VALUE HEADER VALUE ...
-    members TOPIC GROUP -> two lines of partitions
-    offsets TOPIC earliest|latest|MILLISECONDS -> PARTITION OFFSET
+    read TOPIC [ISOLATION, only Java], since TOPIC MILLISECONDS, group TOPIC GROUP COUNT, static TOPIC GROUP COUNT INSTANCE
+                                              -> PARTITION OFFSET TIMESTAMP KEY VALUE HEADER VALUE ...
+    members TOPIC GROUP -> partitions of one, of the other, and of the one once the other has left
+    offsets TOPIC earliest|latest|MILLISECONDS, committed TOPIC GROUP -> PARTITION OFFSET
+    groups -> NAME                            describe GROUP -> STATE MEMBERS          forget GROUP
+    alter TOPIC NAME VALUE                    grow TOPIC PARTITIONS                    cut TOPIC PARTITION OFFSET
 """
 
 import subprocess
@@ -18,11 +21,21 @@ from scenario import Read, Record
 
 
 class LineClient:
-    """One process for all calls; it ends when its input does. A subclass has a name and a command."""
+    """One process for all calls; it ends when its input does, or the block of which it is the context. A subclass has a name, a
+    version and a command."""
+
+    lacks = {}
 
     def __init__(self, bootstrap, cluster_id):
         self.bootstrap, self.cluster_id = bootstrap, cluster_id
         self.process = subprocess.Popen(self.command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait()
 
     def ask(self, *words, lines=()):
         """The lines of the answer, each split into words; an error line is raised."""
@@ -64,17 +77,50 @@ class LineClient:
             return str(error)
         return None
 
-    def read_all(self, topic):
-        return [read(words) for words in self.ask("read", topic)]
+    def read_all(self, topic, *isolation):
+        return [read(words) for words in self.ask("read", topic, *isolation)]
 
     def group_read(self, topic, group, count):
         return [read(words) for words in self.ask("group", topic, group, count)]
+
+    def read_since(self, topic, when):
+        return [read(words) for words in self.ask("since", topic, when)]
+
+    def static_read(self, topic, group, count, instance):
+        return [read(words) for words in self.ask("static", topic, group, count, instance)]
 
     def two_members(self, topic, group):
         return [set(map(int, words)) for words in self.ask("members", topic, group)]
 
     def offsets_at(self, topic, when):
-        return {int(partition): int(offset) for partition, offset in self.ask("offsets", topic, when)}
+        return offsets(self.ask("offsets", topic, when))
+
+    def committed(self, topic, group):
+        return offsets(self.ask("committed", topic, group))
+
+    def groups(self):
+        return {name for (name,) in self.ask("groups")}
+
+    def describe_group(self, group):
+        ((state, members),) = self.ask("describe", group)
+        return state, int(members)
+
+    def delete_group(self, group):
+        self.ask("forget", group)
+
+    def alter_topic_config(self, topic, name, value):
+        self.ask("alter", topic, name, value)
+
+    def add_partitions(self, topic, total):
+        self.ask("grow", topic, total)
+
+    def delete_records(self, topic, partition, before):
+        self.ask("cut", topic, partition, before)
+
+
+def offsets(lines):
+    """{partition: offset}"""
+    return {int(partition): int(offset) for partition, offset in lines}
 
 
 def line(record):

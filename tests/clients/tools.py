@@ -2,11 +2,11 @@
 
 import json
 import re
-import subprocess
 
-from broker import check, java
+from broker import check
 
 TOPIC = "by-tools"
+ALONE = {"VerifiableProducer", "VerifiableConsumer"}
 LINES = [f"key{number % 7}\tline {number}" for number in range(200)]
 
 
@@ -18,15 +18,26 @@ def events(said):
 class Tools:
     """Runs a tool; its output is text."""
 
-    def __init__(self, bootstrap):
+    def __init__(self, bootstrap, jvm):
         self.bootstrap = bootstrap
+        self.jvm = jvm
 
-    def run(self, name, *arguments, stdin="", flag="--bootstrap-server", seconds=90):
+    def call(self, name, arguments, stdin=""):
+        """Exit code, standard output and standard error of a tool."""
+        call = self.jvm.call_alone if name in ALONE else self.jvm.call
+        return call(f"org.apache.kafka.tools.{name}", ["--bootstrap-server", self.bootstrap, *arguments], stdin)
+
+    def run(self, name, *arguments, stdin=""):
         """Standard output of a tool that must succeed."""
-        command = java([f"org.apache.kafka.tools.{name}", flag, self.bootstrap, *arguments], log_level="ERROR")
-        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=seconds)
-        check(done.returncode == 0, f"{name} ended with {done.returncode}: {done.stdout[-300:]}{done.stderr[-600:]}")
-        return done.stdout
+        code, out, error = self.call(name, arguments, stdin)
+        check(code == 0, f"{name} ended with {code}: {out[-300:]}{error[-600:]}")
+        return out
+
+    def refused(self, name, *arguments):
+        """What a tool says that must fail."""
+        code, out, _ = self.call(name, arguments)
+        check(code == 1, f"{name} {arguments} ended with {code}: {out[-300:]}")
+        return out
 
     def topics(self):
         """Create, refuse to create again, list, describe."""
@@ -80,8 +91,7 @@ class Tools:
     def performance(self):
         """The load tool, as a smoke test."""
         out = self.run(
-            "ProducerPerformance", "--topic", TOPIC, "--num-records", "20000", "--record-size", "200", "--throughput", "-1",
-            flag="--bootstrap-server")
+            "ProducerPerformance", "--topic", TOPIC, "--num-records", "20000", "--record-size", "200", "--throughput", "-1")
         check("20000 records sent" in out, f"it said {out[-300:]}")
 
     def versions(self):

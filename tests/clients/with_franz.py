@@ -1,21 +1,11 @@
-"""franz-go, where a Go tool chain is there."""
+"""franz-go, Go."""
 
-import os
-import subprocess
-from pathlib import Path
-
-from lines import LineClient
-
-FOLDER = Path(__file__).resolve().parent / "franz"
-NEEDS = "go"
+from go_client import GoClient
 
 
-class Client(LineClient):
-    """franz/main.go, compiled into the cache."""
+class Client(GoClient):
+    """go/franz/main.go."""
 
     name = "franz-go"
-
-    def command(self):
-        program = Path(os.environ["YEOUL_CACHE"]) / "franz"
-        subprocess.run(["go", "build", "-o", program, "."], cwd=FOLDER, check=True, capture_output=True, timeout=600)
-        return [program, self.bootstrap]
+    program = "franz"
+    module = "github.com/twmb/franz-go"

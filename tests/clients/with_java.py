@@ -1,8 +1,8 @@
-"""Apache Kafka's Java client 4.3.1."""
+"""Apache Kafka's Java client."""
 
 from pathlib import Path
 
-from broker import java
+from broker import KAFKA_VERSION, java
 from lines import LineClient
 
 SOURCE = Path(__file__).resolve().parent / "Client.java"
@@ -12,6 +12,7 @@ class Client(LineClient):
     """Client.java, compiled as it starts."""
 
     name = "java"
+    version = KAFKA_VERSION
 
     def command(self):
         return java([str(SOURCE), self.bootstrap], log_level="ERROR")

@@ -1,21 +1,29 @@
 """kafka-python, pure Python."""
 
+from importlib.metadata import version
+
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 from kafka.errors import KafkaError
 
 from broker import check, wait_until
-from scenario import Read, Record, settled
+from scenario import Read, Record, has_all, settled
 
 
 class Client:
     """A client object a call, as short scripts use it."""
 
     name = "kafka-python"
+    version = version(name)
+    lacks = {
+        "neither": "it sends no record that has neither",
+        "null headers": "it sends no header without a value",
+    }
 
     def __init__(self, bootstrap, cluster_id):
         self.bootstrap, self.cluster_id = bootstrap, cluster_id
-        self.admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+        self.who = {"bootstrap_servers": bootstrap, "client_id": self.name}
+        self.admin = KafkaAdminClient(**self.who)
 
     def create(self, topic, partitions, configs):
         self.admin.create_topics([NewTopic(topic, partitions, 1, topic_configs=configs)])
@@ -37,7 +45,7 @@ class Client:
 
     def produce(self, topic, codec, records):
         producer = KafkaProducer(
-            bootstrap_servers=self.bootstrap, enable_idempotence=True, linger_ms=20, max_request_size=10_000_000,
+            **self.who, enable_idempotence=True, linger_ms=20, max_request_size=10_000_000,
             compression_type=None if codec == "none" else codec)
         try:
             sent = [self.send(producer, topic, record) for record in records]
@@ -58,14 +66,28 @@ class Client:
     def consumer(self, group=None, **more):
         """A consumer that starts at the beginning."""
         return KafkaConsumer(
-            bootstrap_servers=self.bootstrap, group_id=group, enable_auto_commit=False, auto_offset_reset="earliest", **more)
+            **self.who, group_id=group, enable_auto_commit=False, auto_offset_reset="earliest", heartbeat_interval_ms=500, **more)
+
+    def partitions(self, topic):
+        """A topic's partitions."""
+        return [TopicPartition(topic, partition) for partition in range(self.topics()[topic])]
 
     def read_all(self, topic):
-        consumer = self.consumer()
-        partitions = [TopicPartition(topic, partition) for partition in range(self.topics()[topic])]
+        return self.read_from(topic, lambda consumer, partitions: consumer.seek_to_beginning())
+
+    def read_since(self, topic, when):
+        def seek(consumer, partitions):
+            for partition, found in consumer.offsets_for_times({one: when for one in partitions}).items():
+                consumer.seek(partition, found.offset)
+
+        return self.read_from(topic, seek)
+
+    def read_from(self, topic, seek):
+        """Everything from where a function seeks to the ends."""
+        consumer, partitions = self.consumer(), self.partitions(topic)
         consumer.assign(partitions)
         ends = consumer.end_offsets(partitions)
-        consumer.seek_to_beginning()
+        seek(consumer, partitions)
         found = []
 
         def complete():
@@ -76,8 +98,11 @@ class Client:
         consumer.close()
         return found
 
-    def group_read(self, topic, group, count):
-        consumer = self.consumer(group, max_poll_records=10)
+    def static_read(self, topic, group, count, instance):
+        return self.group_read(topic, group, count, group_instance_id=instance)
+
+    def group_read(self, topic, group, count, **more):
+        consumer = self.consumer(group, max_poll_records=10, **more)
         consumer.subscribe([topic])
         found = []
 
@@ -96,18 +121,42 @@ class Client:
             member.subscribe([topic])
 
         def shares():
+            # Long enough to join in: a member whose poll ends on the way in is sometimes left outside, by Apache Kafka too.
             for member in members:
-                member.poll(timeout_ms=50)
+                member.poll(timeout_ms=500)
             return [{p.partition for p in member.assignment()} for member in members]
 
         found = wait_until(lambda: settled(shares()), 60, "the members share the partitions")
-        for member in members:
-            member.close()
-        return found
+        members.pop().close()
+        alone = wait_until(lambda: has_all(shares()[0]), 60, "the one that stays has all partitions")
+        members.pop().close()
+        return *found, alone
+
+    def groups(self):
+        return {group["group_id"] for group in self.admin.list_groups()}
+
+    def describe_group(self, group):
+        described = self.admin.describe_groups([group])[group]
+        return described["group_state"], len(described["members"])
+
+    def committed(self, topic, group):
+        found = self.admin.list_group_offsets(group)[group]
+        return {partition.partition: place.offset for partition, place in found.items() if partition.topic == topic}
+
+    def delete_group(self, group):
+        self.admin.delete_groups([group])
+
+    def alter_topic_config(self, topic, name, value):
+        self.admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {name: value})])
+
+    def add_partitions(self, topic, total):
+        self.admin.create_partitions({topic: total})
+
+    def delete_records(self, topic, partition, before):
+        self.admin.delete_records({TopicPartition(topic, partition): before})
 
     def offsets_at(self, topic, when):
-        consumer = self.consumer()
-        partitions = [TopicPartition(topic, partition) for partition in range(self.topics()[topic])]
+        consumer, partitions = self.consumer(), self.partitions(topic)
         if when == "earliest":
             found = consumer.beginning_offsets(partitions)
         elif when == "latest":

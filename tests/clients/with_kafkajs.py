@@ -1,27 +1,15 @@
-"""kafkajs, where Node.js is there. Of the codecs it has gzip."""
+"""kafkajs, JavaScript. Of the codecs it has gzip itself, and takes the others from packages."""
 
-import os
-import shutil
-import subprocess
-from pathlib import Path
-
-from lines import LineClient
-
-FOLDER = Path(__file__).resolve().parent / "kafkajs"
-NEEDS = "npm"
+from javascript_client import JavaScriptClient
 
 
-class Client(LineClient):
-    """kafkajs/client.js, with its package in the cache."""
+class Client(JavaScriptClient):
+    """javascript/kafkajs.mjs."""
 
     name = "kafkajs"
-    codecs = ["none", "gzip"]
-
-    def command(self):
-        home = Path(os.environ["YEOUL_CACHE"]) / "kafkajs"
-        home.mkdir(parents=True, exist_ok=True)
-        for source in FOLDER.iterdir():
-            shutil.copy(source, home)
-        if not (home / "node_modules").exists():
-            subprocess.run(["npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=home, check=True, timeout=600)
-        return ["node", home / "client.js", self.bootstrap]
+    program = "kafkajs.mjs"
+    package = "kafkajs"
+    lacks = {
+        "null headers": "it sends no header without a value",
+        "static_read": "it has no static members",
+    }

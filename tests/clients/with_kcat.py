@@ -1,12 +1,18 @@
 """kcat, Debian's command line over librdkafka."""
 
 import json
+import re
 import subprocess
+from itertools import groupby
 
 from broker import check, wait_until
 from scenario import Read, Record
 
 DELIMITER = "\x01"
+ENDING = "\x02"
+NO_ADMIN = "it has no admin client"
+LACKS = ["committed", "groups", "describe_group", "delete_group", "describe_topic_configs", "alter_topic_config", "add_partitions",
+         "delete_records", "describe_cluster", "delete"]
 
 
 class Client:
@@ -14,13 +20,21 @@ class Client:
 
     name = "kcat"
     plain = True
+    lacks = {
+        **dict.fromkeys(LACKS, NO_ADMIN),
+        "two_members": "it does not say which partitions it holds",
+        "neither": "it skips a line of nothing",
+        "empties": "an empty word of a line is either null or empty, for all lines",
+    }
 
     def __init__(self, bootstrap, cluster_id):
         self.bootstrap, self.cluster_id = bootstrap, cluster_id
+        said = self.asked("-V").decode()
+        self.version = "{}, librdkafka {}".format(*re.search(r"Version (\S+) .*librdkafka (\S+)", said).groups())
 
     def kcat(self, *arguments, stdin=b"", seconds=60):
         """(exit code, stdout, stderr)"""
-        done = subprocess.run(["kcat", "-b", self.bootstrap, *arguments], input=stdin, capture_output=True, timeout=seconds)
+        done = subprocess.run(["kcat", "-b", self.bootstrap, "-X", f"client.id={self.name}", *arguments], input=stdin, capture_output=True, timeout=seconds)
         return done.returncode, done.stdout, done.stderr.decode(errors="replace")
 
     def asked(self, *arguments):
@@ -39,29 +53,40 @@ class Client:
         return {topic["topic"]: len(topic["partitions"]) for topic in listed["topics"]}
 
     def produce(self, topic, codec, records):
-        for partition in sorted({record.partition for record in records}):
-            error = self.produce_to(topic, codec, partition, [r for r in records if r.partition == partition])
+        in_partitions = sorted(records, key=lambda record: record.partition)
+        for (partition, headers), some in groupby(in_partitions, lambda record: (record.partition, record.headers)):
+            error = self.produce_to(topic, codec, partition, headers, list(some))
             if error:
                 return error
         return None
 
-    def produce_to(self, topic, codec, partition, records):
-        """One invocation a partition: it is chosen on the command line, as the headers are."""
+    def produce_to(self, topic, codec, partition, headers, records):
+        """One invocation for those of one partition with the same headers: both are chosen on the command line."""
         lines = [(r.key or b"") + DELIMITER.encode() + (r.value or b"") for r in records]
-        headers = [part for name, value in records[0].headers for part in ("-H", f"{name}={value.decode()}")]
+        named = [word for header in headers for word in ("-H", written(*header))]
         code, _, err = self.kcat(
-            "-P", "-t", topic, "-p", str(partition), "-K", DELIMITER, "-Z", "-z", codec, *headers,
-            "-X", "enable.idempotence=true", "-X", "message.max.bytes=10000000", stdin=b"\n".join(lines))
+            "-P", "-E", "-t", topic, "-p", str(partition), "-K", DELIMITER, "-D", ENDING, "-Z", "-z", codec, *named,
+            "-X", "enable.idempotence=true", "-X", "message.max.bytes=10000000", stdin=ENDING.encode().join(lines))
         return err if code else None
 
     def read_all(self, topic):
-        out = self.asked("-C", "-t", topic, "-o", "beginning", "-e", "-q", "-J", "-X", "check.crcs=true")
+        return self.read_from(topic, "beginning")
+
+    def read_since(self, topic, when):
+        return self.read_from(topic, f"s@{when}")
+
+    def read_from(self, topic, place):
+        """Everything from there to the ends."""
+        out = self.asked("-C", "-t", topic, "-o", place, "-e", "-q", "-J", "-X", "check.crcs=true")
         return [read(json.loads(line)) for line in out.splitlines()]
 
-    def group_read(self, topic, group, count):
+    def static_read(self, topic, group, count, instance):
+        return self.group_read(topic, group, count, "-X", f"group.instance.id={instance}")
+
+    def group_read(self, topic, group, count, *more):
         """kcat commits what it has read when it leaves a group."""
         out = self.asked(
-            "-G", group, "-c", str(count), "-q", "-J", "-X", "auto.offset.reset=earliest", "-X", "check.crcs=true", topic)
+            "-G", group, "-c", str(count), "-q", "-J", "-X", "auto.offset.reset=earliest", "-X", "check.crcs=true", *more, topic)
         return [read(json.loads(line)) for line in out.splitlines()]
 
     def offsets_at(self, topic, when):
@@ -79,6 +104,11 @@ def read(line):
     headers = tuple((name, encoded(value)) for name, value in zip(flat[::2], flat[1::2], strict=True))
     record = Record(line["partition"], line["ts"], encoded(line["key"]), encoded(line["payload"]), headers)
     return Read(line["offset"], record)
+
+
+def written(name, value):
+    """A header as it stands on the command line."""
+    return name if value is None else f"{name}={value.decode()}"
 
 
 def encoded(text):

@@ -1,11 +1,11 @@
 """Our directory under Apache Kafka's eyes, and Apache Kafka's under ours.
 
-Records of all codecs, a topic of many segments, a group's commits and an idempotent producer's state are written by one broker.
-Then, after a clean stop and again after kill -9 and `yeoul storage recover`: Apache Kafka's dump tool reads every file, and the
-other broker starts on a copy of the directory and serves the same records and offsets. Then the same the other way round.
+One broker writes all that a directory can hold without transactions: records of all codecs, many segments, deleted and compacted
+records, commits, configs, an idempotent producer's place. Then, after a clean stop and again after kill -9 (and, where it was ours,
+`yeoul storage recover`): Apache Kafka's dump tool reads every file, and the other broker starts on a copy of the directory and serves
+the same. Then the same the other way round, and with what transactions leave.
 """
 
-import os
 import re
 import shutil
 import subprocess
@@ -13,181 +13,30 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent)]
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "clients")]
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, TopicPartition  # noqa: E402
-from confluent_kafka.admin import AdminClient, NewTopic  # noqa: E402
-
-from broker import Broker, Suite, check, java, yeoul_binary  # noqa: E402
-
-CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
-TOPIC, ROLLED, GROUP = "files", "rolled", "files.readers"
-PARTITIONS = 3
-RECORDS_A_CODEC = 600
-ROLLED_RECORDS = 2_000
-COMMITTED = 250
-DUMP_FILES_AT_ONCE = 40
-TROUBLE = re.compile(r"mismatch|corrupt|Exception|Found timestamp|is followed by|invalid|unable|isvalid: false", re.IGNORECASE)
-# The tool says this of the first record of every segment but a partition's first, whoever wrote it.
-HARMLESS = "-1 is followed by"
+from broker import Broker, Suite, check, default_kind, yeoul_binary  # noqa: E402
+from dump import Dumper, check_names, kept  # noqa: E402
+from kafka_tools import KafkaTools  # noqa: E402
+from transactions import Transactions  # noqa: E402
+from written import MORE_RECORDS, PROPERTIES, ROLLED, Written  # noqa: E402
 
 
-class Written:
-    """What a broker was given, as a client reads it back."""
-
-    def __init__(self, broker):
-        self.broker = broker
-        self.cluster_id = None
-        self.records = None
-        self.committed = None
-
-    def write(self):
-        admin = AdminClient({"bootstrap.servers": self.broker.bootstrap})
-        topics = [
-            NewTopic(TOPIC, PARTITIONS, 1),
-            NewTopic(ROLLED, 1, 1, config={"segment.bytes": "1048576", "index.interval.bytes": "512", "retention.ms": "-1"}),
-            NewTopic("emptied", 1, 1),
-        ]
-        for future in admin.create_topics(topics).values():
-            future.result(30)
-        for codec in CODECS:
-            self.produce(codec)
-        self.roll()
-        admin.delete_topics(["emptied"])["emptied"].result(30)
-        self.commit()
-        self.look()
-
-    def produce(self, codec, count=RECORDS_A_CODEC):
-        """Small batches of one codec from one idempotent producer, into all partitions."""
-        producer = self.producer(codec)
-        for index in range(count):
-            headers = [("codec", codec.encode())]
-            producer.produce(TOPIC, f"{codec} {index} ".encode() * 20, f"{index}", index % PARTITIONS, headers=headers)
-            if index % 30 == 0:
-                producer.flush(30)
-        check(producer.flush(30) == 0, "records were left")
-
-    def roll(self):
-        """About 6 MB of what does not compress, into segments of 1 MiB."""
-        producer = self.producer("lz4")
-        for index in range(ROLLED_RECORDS):
-            producer.produce(ROLLED, os.urandom(3_000), f"{index}", 0)
-            if index % 50 == 0:
-                producer.flush(30)
-        check(producer.flush(30) == 0, "records were left")
-
-    def producer(self, codec):
-        return Producer({
-            "bootstrap.servers": self.broker.bootstrap, "enable.idempotence": True, "compression.type": codec, "linger.ms": 2})
-
-    def commit(self):
-        """A group that has read part of the topic."""
-        reader = Consumer({"bootstrap.servers": self.broker.bootstrap, "group.id": GROUP, "enable.auto.commit": False})
-        places = [TopicPartition(TOPIC, partition, COMMITTED + partition, metadata="so far") for partition in range(PARTITIONS)]
-        reader.commit(offsets=places, asynchronous=False)
-        reader.close()
-
-    def look(self):
-        """Remembers what this broker serves."""
-        self.cluster_id, self.records, self.committed = served(self.broker)
-        return f"{len(self.records):,} records"
-
-    def check_same(self, other):
-        """The other broker serves the same."""
-        cluster_id, records, committed = served(other)
-        check(cluster_id == self.cluster_id, f"the cluster's id was {self.cluster_id}, is {cluster_id}")
-        check(len(records) == len(self.records), f"{len(self.records):,} records became {len(records):,}")
-        check(records == self.records, "a record is another")
-        check(committed == self.committed, f"commits were {self.committed}, are {committed}")
-        return f"{len(records):,} records"
-
-
-def served(broker):
-    """(cluster id, every record of the two topics, the group's commits)"""
-    admin = AdminClient({"bootstrap.servers": broker.bootstrap})
-    cluster = admin.describe_cluster(request_timeout=30).result(30)
-    topics = admin.list_topics(timeout=30).topics
-    check("emptied" not in topics, "a deleted topic is back")
-    records = [*read(broker, TOPIC, PARTITIONS), *read(broker, ROLLED, 1)]
-    return cluster.cluster_id, sorted(records), committed(broker)
-
-
-def read(broker, topic, partitions):
-    """All records of a topic as comparable tuples."""
-    reader = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": "unused", "enable.partition.eof": True, "check.crcs": True})
-    reader.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in range(partitions)])
-    rows, ended = [], 0
-    while ended < partitions:
-        message = reader.poll(30)
-        check(message is not None, f"nothing of {topic} came for 30 s")
-        if message.error() is None:
-            rows.append((
-                topic, message.partition(), message.offset(), message.timestamp(), message.key(), message.value(),
-                repr(message.headers())))
-        else:
-            check(message.error().code() == KafkaError._PARTITION_EOF, str(message.error()))
-            ended += 1
-    reader.close()
-    return rows
-
-
-def committed(broker):
-    """Offset and metadata of each partition."""
-    reader = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": GROUP})
-    places = reader.committed([TopicPartition(TOPIC, partition) for partition in range(PARTITIONS)], 30)
-    reader.close()
-    return [(place.partition, place.offset, place.metadata) for place in places]
-
-
-def dump(files, *options):
-    """The dump tool's words on some files; none of them may be a complaint."""
-    said = []
-    for first in range(0, len(files), DUMP_FILES_AT_ONCE):
-        names = ",".join(map(str, files[first : first + DUMP_FILES_AT_ONCE]))
-        done = subprocess.run(
-            java(["org.apache.kafka.tools.DumpLogSegments", *options, "--files", names]), capture_output=True, text=True, timeout=120)
-        check(done.returncode == 0, f"the dump tool ended with {done.returncode}: {done.stdout[-500:]}{done.stderr[-500:]}")
-        said.append(done.stdout)
-        complaints = complaints_in(done.stdout + done.stderr)
-        check(not complaints, f"the dump tool says: {complaints[:3]}")
-    return "".join(said)
-
-
-def complaints_in(said):
-    """The lines that name trouble."""
-    return [line for line in said.splitlines() if TROUBLE.search(line) and HARMLESS not in line]
-
-
-def kept(data, end):
-    """The files with that ending of all partitions that are not about to be removed."""
-    return [path for path in sorted(data.glob(f"*-*/*.{end}")) if not path.parent.name.endswith("-delete")]
-
-
-def dump_all(data):
-    """Every log, index, time index, snapshot and checkpoint under a directory."""
-    logs = kept(data, "log")
-    plain = [log for log in logs if not log.parent.name.startswith("__")]
-    text = dump(plain, "--deep-iteration", "--print-data-log")
+def dump_written(dumper, written):
+    """Every file; all records that can be read are in what the dump tool prints."""
+    text = dumper.dump_all(written.broker.data)
     found = len(re.findall(r"\| offset: \d+", text))
-    wanted = len(CODECS) * RECORDS_A_CODEC + ROLLED_RECORDS
+    wanted = len(written.seen["records"])
     check(found >= wanted, f"the dump tool found {found} of {wanted} records")
-    dump([log for log in logs if log.parent.name.startswith("__consumer_offsets")], "--offsets-decoder")
-    metadata = [*data.glob("__cluster_metadata-0/*.log"), *data.glob("__cluster_metadata-0/*.checkpoint")]
-    check("TOPIC_RECORD" in dump(metadata, "--cluster-metadata-decoder"), "no topic in the metadata log")
-    others = [path for end in ("index", "timeindex", "snapshot") for path in kept(data, end)]
-    dump(others, "--index-sanity-check")
-    dump(others)
-    return f"{len(logs)} logs, {len(others)} indexes and snapshots, {found:,} records"
+    check(f"producerId: {written.numbered.producer_id}" in text, "the numbered records are not there")
+    return f"{found:,} records"
 
 
 def check_plain(data):
     """Nothing but Kafka's files, and the mark of a clean stop."""
     check((data / ".kafka_cleanshutdown").exists(), "no .kafka_cleanshutdown")
-    allowed = re.compile(
-        r"\.lock|\.kafka_cleanshutdown|meta\.properties|bootstrap\.checkpoint|[a-z-]+-checkpoint|"
-        r"quorum-state|partition\.metadata|\d{20}(-\d{10})?\.(log|index|timeindex|txnindex|snapshot|checkpoint)")
-    strange = [str(path.relative_to(data)) for path in data.rglob("*") if path.is_file() and not allowed.fullmatch(path.name)]
-    check(not strange, f"files that are not Kafka's: {strange[:5]}")
+    check_names(data)
     segments = len(list((data / f"{ROLLED}-0").glob("*.log")))
     check(segments >= 5, f"{segments} segments of {ROLLED}")
 
@@ -211,12 +60,11 @@ def on_a_copy(suite, title, written, kind, then=None):
     """The other broker on a copy of the directory serves the same, takes more, and stops cleanly."""
     with tempfile.TemporaryDirectory(prefix="yeoul-files-copy-") as home:
         shutil.copytree(written.broker.data, Path(home) / "data")
-        other = Broker(home, kind)
+        other = Broker(home, kind, PROPERTIES)
         failed = len(suite.failed)
         if suite.step(f"{title}: {kind} starts", other.start):
             suite.step(f"{title}: {kind} serves the same", written.check_same, other)
-            more = Written(other)
-            suite.step(f"{title}: {kind} takes more", more.produce, "zstd", 30)
+            suite.step(f"{title}: {kind} takes more", Written(other).produce, "zstd", MORE_RECORDS)
             suite.step(f"{title}: {kind} stops cleanly", other.stop)
             if then:
                 then(other)
@@ -225,22 +73,22 @@ def on_a_copy(suite, title, written, kind, then=None):
         other.kill()
 
 
-def ours(suite):
+def ours(suite, dumper):
     """What we write, after a clean stop and after a crash."""
-    with tempfile.TemporaryDirectory(prefix="yeoul-files-") as home, Broker(home) as broker:
+    with tempfile.TemporaryDirectory(prefix="yeoul-files-") as home, Broker(home, properties=PROPERTIES) as broker:
         written = Written(broker)
         if not suite.step("ours: write", written.write):
             suite.last_words_of(broker)
             return
         suite.step("ours, stopped: stops cleanly", broker.stop)
         suite.step("ours, stopped: the files are Kafka's alone", check_plain, broker.data)
-        suite.step("ours, stopped: the dump tool reads all", dump_all, broker.data)
+        suite.step("ours, stopped: the dump tool reads all", dump_written, dumper, written)
         on_a_copy(suite, "ours, stopped", written, "apache-kafka", lambda other: back(suite, written, other))
         if suite.step("ours, killed: starts again and takes more", start_and_kill, broker, written):
             if broker.kind == "yeoul":
                 suite.step("ours, killed: recover", recover, broker.home)
                 suite.step("ours, killed: the files are Kafka's alone", check_recovered, broker.data)
-                suite.step("ours, killed: the dump tool reads all", dump_all, broker.data)
+                suite.step("ours, killed: the dump tool reads all", dump_written, dumper, written)
             on_a_copy(suite, "ours, killed", written, "apache-kafka")
             suite.step("ours, killed: starts again", broker.restart)
             suite.step("ours, killed: serves the same", written.check_same, broker)
@@ -250,44 +98,103 @@ def start_and_kill(broker, written):
     """More records, then kill -9 as soon as they are acknowledged."""
     broker.restart()
     written.produce("gzip", 90)
+    written.numbered.send_next(broker)
     written.look()
     broker.kill()
 
 
 def back(suite, written, other):
     """A directory that went to Apache Kafka and came back."""
-    us = Broker(other.home)
+    us = Broker(other.home, properties=PROPERTIES)
     if suite.step("ours, back from apache-kafka: starts", us.start):
-        records = suite.step("ours, back from apache-kafka: serves both brokers' records", serves_more, us, written)
-        if records:
+        if suite.step("ours, back from apache-kafka: serves both brokers' records", written.check_more, us):
             suite.step("ours, back from apache-kafka: stops cleanly", us.stop)
     us.kill()
 
 
-def serves_more(broker, written):
-    """The records of before, and 30 that the other broker took."""
-    _, records, commits = served(broker)
-    check(set(written.records) <= set(records), "a record of before is missing")
-    check(len(records) == len(written.records) + 30, f"{len(records):,} records")
-    check(commits == written.committed, f"commits were {written.committed}, are {commits}")
-
-
-def theirs(suite):
+def theirs(suite, dumper):
     """What Apache Kafka writes, under us."""
-    with tempfile.TemporaryDirectory(prefix="yeoul-files-") as home, Broker(home, "apache-kafka") as broker:
+    with tempfile.TemporaryDirectory(prefix="yeoul-files-") as home, Broker(home, "apache-kafka", PROPERTIES) as broker:
         written = Written(broker)
-        suite.step("theirs: write", written.write)
+        if not suite.step("theirs: write", written.write):
+            suite.last_words_of(broker)
+            return
         suite.step("theirs, stopped: stops cleanly", broker.stop)
-        suite.step("theirs, stopped: the dump tool reads all", dump_all, broker.data)
-        on_a_copy(suite, "theirs, stopped", written, os.environ.get("BROKER", "yeoul"))
+        suite.step("theirs, stopped: the dump tool reads all", dump_written, dumper, written)
+        on_a_copy(suite, "theirs, stopped", written, default_kind(), lambda other: dumped(suite, dumper, other))
         suite.step("theirs, killed: starts again and takes more", start_and_kill, broker, written)
-        on_a_copy(suite, "theirs, killed", written, os.environ.get("BROKER", "yeoul"))
+        on_a_copy(suite, "theirs, killed", written, default_kind())
+
+
+def dumped(suite, dumper, other):
+    """What Apache Kafka began and we went on with, under its dump tool."""
+    suite.step("theirs, gone on by us: the files are Kafka's alone", check_plain, other.data)
+    suite.step("theirs, gone on by us: the dump tool reads all", lambda: dumper.dump_all(other.data) and None)
+
+
+def transactions(suite, dumper):
+    """Transactions that Apache Kafka's coordinator has ended, and one that it has not, under us."""
+    with tempfile.TemporaryDirectory(prefix="yeoul-files-") as home, Broker(home, "apache-kafka", PROPERTIES) as broker:
+        written = Transactions()
+        if suite.step("transactions: write", written.write, broker):
+            suite.step("transactions: apache-kafka serves them", written.check_served, broker)
+            suite.step("transactions: stops cleanly", broker.stop)
+            transactions_on_a_copy(suite, dumper, "transactions, stopped", written, broker)
+            suite.step("transactions: starts again", broker.restart)
+            broker.kill()
+            transactions_on_a_copy(suite, dumper, "transactions, killed", written, broker)
+
+
+def transactions_on_a_copy(suite, dumper, title, written, broker):
+    """We serve the same, take more, and serve all of that after kill -9, and after a clean stop; Apache Kafka serves it in turn."""
+    seen = written.copy()
+    with tempfile.TemporaryDirectory(prefix="yeoul-files-copy-") as home:
+        shutil.copytree(broker.data, Path(home) / "data")
+        us = Broker(home, properties=PROPERTIES)
+        failed = len(suite.failed)
+        if suite.step(f"{title}: we start", us.start):
+            suite.step(f"{title}: we serve the same", seen.check_served, us)
+            suite.step(f"{title}: we take more", seen.take_more, us)
+            us.kill()
+            transactions_back(suite, dumper, f"{title}, then we killed", seen, us)
+            suite.step(f"{title}: we start after kill -9", us.start)
+            suite.step(f"{title}: we serve the same after it", seen.check_served, us)
+            suite.step(f"{title}: we stop cleanly", us.stop)
+            transactions_back(suite, dumper, f"{title}, then we stopped", seen, us)
+            suite.step(f"{title}: we start again", us.start)
+            suite.step(f"{title}: we serve the same again", seen.check_served, us)
+        if len(suite.failed) > failed:
+            suite.last_words_of(us)
+        us.kill()
+
+
+def transactions_back(suite, dumper, title, seen, us):
+    """A directory with transactions that came to us, back at Apache Kafka."""
+    with tempfile.TemporaryDirectory(prefix="yeoul-files-back-") as home:
+        shutil.copytree(us.data, Path(home) / "data")
+        other = Broker(home, "apache-kafka", PROPERTIES)
+        other.write_properties()
+        if us.kind == "yeoul":
+            suite.step(f"{title}: recover", recover, other.home)
+            suite.step(f"{title}: the dump tool reads all", dump_transactions, dumper, other.data)
+        if suite.step(f"{title}: apache-kafka starts", other.start):
+            suite.step(f"{title}: apache-kafka serves the same", seen.check_served, other)
+        other.kill()
+
+
+def dump_transactions(dumper, data):
+    """Every file, and the indexes of aborted transactions know some."""
+    text = dumper.dump_all(data)
+    check("isControl: true" in text, "no marker of a transaction")
+    aborted = sum(path.stat().st_size for path in kept(data, "txnindex"))
+    check(aborted > 0, "no aborted transaction in an index")
 
 
 def main():
     suite = Suite("files")
-    ours(suite)
-    theirs(suite)
+    with KafkaTools() as tools:
+        for part in (ours, theirs, transactions):
+            part(suite, Dumper(tools))
     return suite.end()
 
 

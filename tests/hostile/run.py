@@ -18,6 +18,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve
 
 from batch import batch, produce_body, record, varint  # noqa: E402
 from broker import Broker, Suite, check, frame, lists_a_broker, receive  # noqa: E402
+from connections import Bounded, Crowded, OfAddresses, for_brokers, half_open, new_topic, of_addresses, of_requests  # noqa: E402
 
 TOPIC = "hostile"
 PRODUCE, FETCH, LIST_OFFSETS, METADATA, API_VERSIONS, CREATE_TOPICS, JOIN_GROUP = 0, 1, 2, 3, 18, 19, 11
@@ -204,14 +205,12 @@ def pipelined(broker):
 
 
 def create_topic(broker):
-    """CreateTopics version 2 with one partition."""
-    name = TOPIC.encode()
-    body = struct.pack(">ih", 1, len(name)) + name + struct.pack(">ihiiib", 1, 1, 0, 0, 30_000, 0)
+    """The topic with one partition."""
     with socket.create_connection(("127.0.0.1", broker.port), timeout=ANSWER_SECONDS) as connection:
-        connection.sendall(frame(CREATE_TOPICS, 2, body))
+        connection.sendall(frame(CREATE_TOPICS, 2, new_topic(TOPIC)))
         (size,) = struct.unpack(">i", receive(connection, 4))
         answer = receive(connection, size)
-    (error,) = struct.unpack_from(">h", answer, 4 + 4 + 4 + 2 + len(name))
+    (error,) = struct.unpack_from(">h", answer, 4 + 4 + 4 + 2 + len(TOPIC))
     check(error == 0, f"refused with error {error}")
 
 
@@ -224,17 +223,35 @@ def checks():
     yield "200 connections that promise 90 MB each", promises
 
 
+def crowds(suite, home):
+    """Connections that are many, each kind with a broker of its own."""
+    for kind, steps in [
+        (Crowded, [("thousands that begin and never go on", half_open, resident, GROWTH_BYTES_MAX)]),
+        (Bounded, [("as many connections as may be", for_brokers)]),
+        (OfAddresses, [("create the topic again", create_topic), ("so many connections of an address", of_addresses),
+                       ("one request at work at a time", of_requests)]),
+    ]:
+        with kind(home / kind.__name__) as broker:
+            for title, action, *arguments in steps:
+                suite.step(title, action, broker, *arguments)
+            suite.last_words_of(broker)
+
+
 def main():
     suite = Suite("hostile")
-    with tempfile.TemporaryDirectory(prefix="yeoul-hostile-") as home, Broker(home) as broker:
-        if suite.step("create the topic", create_topic, broker):
-            for title, action, *arguments in checks():
-                if broker.kind == "yeoul" or title not in FLAWS_OF_KAFKA:
-                    suite.step(title, action, broker, *arguments)
-        suite.step("the broker stops cleanly", broker.stop)
-        suite.last_words_of(broker)
+    with tempfile.TemporaryDirectory(prefix="yeoul-hostile-") as home:
+        with Broker(Path(home) / "one") as broker:
+            if suite.step("create the topic", create_topic, broker):
+                for title, action, *arguments in checks():
+                    if broker.kind == "yeoul" or title not in FLAWS_OF_KAFKA:
+                        suite.step(title, action, broker, *arguments)
+            suite.step("the broker stops cleanly", broker.stop)
+            suite.last_words_of(broker)
+        crowds(suite, Path(home))
     return suite.end()
 
 
 if __name__ == "__main__":
+    import resource as limits
+    limits.setrlimit(limits.RLIMIT_NOFILE, (limits.getrlimit(limits.RLIMIT_NOFILE)[1],) * 2)
     sys.exit(main())

@@ -72,11 +72,7 @@ impl Connection {
 
     /// Whether the answer is complete; the next request is then on its way.
     fn answered(&mut self, latencies: &mut Latencies) -> Result<bool, Failure> {
-        self.receive()?;
-        let Some(size) = self.answer.first_chunk().map(|size| u32::from_be_bytes(*size) as usize) else {
-            return Ok(false);
-        };
-        if self.answer.len() < 4 + size {
+        if !self.receive()? {
             return Ok(false);
         }
         match produce_error(&self.answer[4..])? {
@@ -88,16 +84,22 @@ impl Connection {
         Ok(true)
     }
 
-    /// Reads until nothing is left.
-    fn receive(&mut self) -> Result<(), Failure> {
+    /// Reads until the answer is complete, and not a time more: nothing follows it.
+    fn receive(&mut self) -> Result<bool, Failure> {
         let mut part = [0; 512];
-        loop {
+        while !self.is_complete() {
             match self.stream.read(&mut part) {
                 Ok(0) => return Err("the broker closed a connection".into()),
                 Ok(count) => self.answer.extend(&part[..count]),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
                 Err(error) => return Err(error.into()),
             }
         }
+        Ok(true)
+    }
+
+    fn is_complete(&self) -> bool {
+        let size = self.answer.first_chunk().map(|size| u32::from_be_bytes(*size) as usize);
+        size.is_some_and(|size| self.answer.len() >= 4 + size)
     }
 }

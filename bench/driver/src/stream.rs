@@ -15,7 +15,8 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use crate::Failure;
 use crate::arguments::Arguments;
 
-const FLUSH_PATIENCE: Duration = Duration::from_secs(300);
+/// How long a producer may take to deliver what it has.
+pub const FLUSH_PATIENCE: Duration = Duration::from_secs(300);
 const POLL: Duration = Duration::from_secs(60);
 
 /// Counts what was refused.
@@ -85,7 +86,14 @@ pub fn send(
     partition: i32,
     value: &[u8],
 ) -> Result<(), Failure> {
-    let mut record = BaseRecord::<(), [u8]>::to(topic).partition(partition).payload(value);
+    send_record(producer, BaseRecord::to(topic).partition(partition).payload(value))
+}
+
+/// The same for a record that is made already.
+pub fn send_record(
+    producer: &ThreadedProducer<Refused>,
+    mut record: BaseRecord<'_, [u8], [u8]>,
+) -> Result<(), Failure> {
     loop {
         match producer.send(record) {
             Ok(()) => return Ok(()),
@@ -128,6 +136,7 @@ pub fn consume(arguments: &Arguments) -> Result<String, Failure> {
     Ok(result(records, bytes, begin.elapsed()))
 }
 
-fn result(records: u64, bytes: u64, time: Duration) -> String {
+/// A line of JSON.
+pub fn result(records: u64, bytes: u64, time: Duration) -> String {
     format!(r#"{{"records": {records}, "bytes": {bytes}, "seconds": {:.4}}}"#, time.as_secs_f64())
 }

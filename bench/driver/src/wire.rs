@@ -12,6 +12,14 @@ pub const PRODUCE: i16 = 0;
 pub const METADATA: i16 = 3;
 /// ListOffsets.
 pub const LIST_OFFSETS: i16 = 2;
+/// FindCoordinator.
+pub const FIND_COORDINATOR: i16 = 10;
+/// JoinGroup.
+pub const JOIN_GROUP: i16 = 11;
+/// Heartbeat.
+pub const HEARTBEAT: i16 = 12;
+/// SyncGroup.
+pub const SYNC_GROUP: i16 = 14;
 /// ApiVersions.
 pub const API_VERSIONS: i16 = 18;
 /// CreateTopics.
@@ -127,6 +135,43 @@ pub fn i16_at(answer: &[u8], at: usize) -> Result<i16, Failure> {
     Ok(i16::from_be_bytes(bytes.try_into().expect("the range has two bytes")))
 }
 
+/// Fields of an answer, one after the other.
+pub struct Reading<'a>(&'a [u8]);
+
+impl Reading<'_> {
+    /// From a place on.
+    pub fn of(answer: &[u8], at: usize) -> Reading<'_> {
+        Reading(answer.get(at..).unwrap_or_default())
+    }
+
+    fn take(&mut self, count: usize) -> Result<&[u8], Failure> {
+        let (taken, rest) = self.0.split_at_checked(count).ok_or("the answer is too short")?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    /// Passes over so many bytes.
+    pub fn skip(&mut self, count: usize) -> Result<(), Failure> {
+        self.take(count).map(drop)
+    }
+
+    /// Two bytes.
+    pub fn i16(&mut self) -> Result<i16, Failure> {
+        Ok(i16::from_be_bytes(self.take(2)?.try_into()?))
+    }
+
+    /// Four bytes.
+    pub fn i32(&mut self) -> Result<i32, Failure> {
+        Ok(i32::from_be_bytes(self.take(4)?.try_into()?))
+    }
+
+    /// A string with its length in two bytes.
+    pub fn string(&mut self) -> Result<String, Failure> {
+        let len = usize::try_from(self.i16()?)?;
+        Ok(String::from_utf8(self.take(len)?.to_vec())?)
+    }
+}
+
 /// A connection that gives up on a broker that does not answer.
 pub fn connect(bootstrap: &str) -> Result<TcpStream, Failure> {
     let stream = TcpStream::connect(bootstrap)?;
@@ -138,6 +183,11 @@ pub fn connect(bootstrap: &str) -> Result<TcpStream, Failure> {
 /// Sends a request and returns its answer without the size: correlation id first.
 pub fn ask(stream: &mut TcpStream, request: &[u8]) -> Result<Vec<u8>, Failure> {
     stream.write_all(request)?;
+    receive(stream)
+}
+
+/// The next answer without the size.
+pub fn receive(stream: &mut TcpStream) -> Result<Vec<u8>, Failure> {
     let mut size = [0; 4];
     stream.read_exact(&mut size)?;
     let mut answer = vec![0; u32::from_be_bytes(size) as usize];

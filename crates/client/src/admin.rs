@@ -1,7 +1,20 @@
-//! Topics come, are looked at, and go.
+//! What an administrator asks of a cluster: topics here, the rest in a file an area.
+
+mod configs;
+mod credentials;
+mod elections;
+mod features;
+mod log_dirs;
+mod nodes;
+mod quorum;
+mod quotas;
+mod reassignments;
+mod transactions;
+
+mod groups;
+mod offsets;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use protocol::messages::create_partitions_request::{CreatePartitionsAssignment, CreatePartitionsTopic};
 use protocol::messages::create_topics_request::{
@@ -20,8 +33,24 @@ use protocol::messages::{
 };
 use protocol::{ErrorCode, Uuid};
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, millis};
+use crate::consumer::Place;
 use crate::error::{ClientError, check};
+pub use groups::{DescribedGroup, DescribedMember};
+pub(crate) use offsets::list_offsets;
+pub use offsets::{ByPlace, FoundOffset, OffsetSpec};
+
+pub use configs::{ConfigResource, ConfigResourceType};
+pub use credentials::{ScramChange, ScramUser};
+pub use elections::ElectionType;
+pub use features::{DescribedFeature, DescribedFeatures, UpgradeType};
+pub use log_dirs::{Replica, ReplicaLogDirs};
+pub use quorum::DescribedQuorum;
+pub use quotas::{DescribedQuotas, QuotaEntity, QuotaEntityType, QuotaMatch};
+pub use reassignments::PartitionReassignment;
+pub use transactions::{
+    AbortSpec, DescribedProducer, DescribedTransaction, ListedTransaction, TransactionFilter,
+};
 
 /// The resource type of topics in DescribeConfigs.
 const TOPIC: i8 = 2;
@@ -246,6 +275,11 @@ fn creatable(topic: &NewTopic) -> CreatableTopic {
     }
 }
 
-fn millis(duration: Duration) -> i32 {
-    i32::try_from(duration.as_millis()).unwrap_or(i32::MAX)
+/// The numbers of the partitions of each topic.
+fn by_topic(places: &[Place]) -> BTreeMap<String, Vec<i32>> {
+    let mut topics: BTreeMap<String, Vec<i32>> = BTreeMap::new();
+    for (topic, partition) in places {
+        topics.entry(topic.clone()).or_default().push(*partition);
+    }
+    topics
 }

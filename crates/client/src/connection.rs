@@ -1,7 +1,7 @@
 //! One connection: requests go out in order, answers find their request by its correlation id.
 
 use std::collections::HashMap;
-use std::io;
+use std::io::{self, IoSlice};
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,12 +12,12 @@ use protocol::{
     ApiKey, ErrorCode, Message, Part, Reader, Request, VersionRange, Writer, decode_response_header,
     encode_request_header,
 };
-use tokio::io::{AsyncReadExt, AsyncWriteExt, BufWriter};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::ClientOptions;
 use crate::error::{ClientError, unsupported};
@@ -26,6 +26,8 @@ use crate::error::{ClientError, unsupported};
 const QUEUE_FRAMES: usize = 64;
 /// Room that is made for an answer before its bytes arrive.
 const CHUNK_BYTES: usize = 64 * 1024;
+/// What is read at a time of small answers; the rest of a large one goes where it is to stay.
+const READ_AHEAD_BYTES: usize = 4 * 1024;
 
 /// A connection to one broker, shared by its clones. It ends when the last of them is dropped; what was sent before goes out.
 #[derive(Clone, Debug)]
@@ -61,18 +63,31 @@ struct Shared {
     waiting: Mutex<Waiting>,
 }
 
-/// Who waits for an answer; `closed` once none will come any more.
-#[derive(Debug, Default)]
+/// Who waits for an answer, and since when nobody has asked.
+#[derive(Debug)]
 struct Waiting {
-    closed: bool,
+    /// Why no answer will come any more.
+    closed: Option<Closed>,
     by_id: HashMap<i32, oneshot::Sender<Bytes>>,
+    last_asked: Instant,
+}
+
+/// Why a connection is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Closed {
+    /// It ended, or nobody waits any longer.
+    Lost,
+    /// An answer begins with these bytes, which are no length of one.
+    NoLength([u8; 4]),
+    /// An answer that nobody has asked for.
+    OutOfTurn,
 }
 
 impl Shared {
     /// Lets everybody who waits know that no answer comes any more.
-    fn close(&self) {
+    fn close(&self, why: Closed) {
         let mut waiting = locked(&self.waiting);
-        waiting.closed = true;
+        waiting.closed.get_or_insert(why);
         waiting.by_id.clear();
     }
 }
@@ -103,7 +118,7 @@ impl Connection {
             options,
             correlation_id: AtomicI32::new(0),
             versions: Mutex::default(),
-            waiting: Mutex::default(),
+            waiting: Mutex::new(Waiting { closed: None, by_id: HashMap::new(), last_asked: Instant::now() }),
         });
         tokio::spawn(write_frames(write, queue));
         let reader = tokio::spawn(read_frames(read, shared.clone())).abort_handle();
@@ -112,14 +127,13 @@ impl Connection {
 
     // An old broker answers an ApiVersions that is too new in version 0, and says there what it knows (KIP-511).
     async fn negotiate(&self) -> Result<(), ClientError> {
-        let request = ApiVersionsRequest {
-            client_software_name: "yeoul".to_owned(),
-            client_software_version: env!("CARGO_PKG_VERSION").to_owned(),
-            ..ApiVersionsRequest::default()
-        };
-        let response = match self.ask(&request, 3).await {
+        // Who has little time is not kept by somebody that says nothing.
+        let after = self.shared.options.request_timeout.min(self.shared.options.retry_for);
+        let response = match self.ask_within(&introduction(), 3, after).await {
             Ok(response) if response.error_code != ErrorCode::UnsupportedVersion.code() => response,
-            Ok(_) | Err(ClientError::Decode(_)) => self.ask(&ApiVersionsRequest::default(), 0).await?,
+            Ok(_) | Err(ClientError::Decode(_)) => {
+                self.ask_within(&ApiVersionsRequest::default(), 0, after).await?
+            }
             Err(error) => return Err(error),
         };
         crate::error::check(response.error_code, None)?;
@@ -129,7 +143,15 @@ impl Connection {
 
     /// Whether answers can still arrive.
     pub fn is_open(&self) -> bool {
-        !locked(&self.shared.waiting).closed
+        locked(&self.shared.waiting).closed.is_none()
+    }
+
+    /// Whether it can be asked now: a broker ends connections on which nobody asks for long, maybe just as somebody does.
+    pub(crate) fn is_usable(&self, now: Instant) -> bool {
+        let waiting = locked(&self.shared.waiting);
+        let is_idle = waiting.by_id.is_empty()
+            && now.duration_since(waiting.last_asked) >= self.shared.options.idle_max;
+        waiting.closed.is_none() && !is_idle
     }
 
     /// The version in which a request of this kind goes out, at most `max`.
@@ -173,10 +195,6 @@ impl Connection {
         done.await.map_err(|_| self.lost())
     }
 
-    async fn ask<R: Request>(&self, request: &R, version: i16) -> Result<R::Response, ClientError> {
-        self.ask_within(request, version, self.shared.options.request_timeout).await
-    }
-
     async fn ask_within<R: Request>(
         &self,
         request: &R,
@@ -194,7 +212,7 @@ impl Connection {
             Ok(body) => read_answer::<R>(body?, version),
             Err(_) => {
                 // What comes on a connection after this is too late for somebody: the next request takes a new one.
-                self.shared.close();
+                self.shared.close(Closed::Lost);
                 Err(ClientError::TimedOut { api: R::API_KEY.name(), after })
             }
         }
@@ -202,9 +220,10 @@ impl Connection {
 
     fn expect_answer(&self, id: i32) -> Result<oneshot::Receiver<Bytes>, ClientError> {
         let mut waiting = locked(&self.shared.waiting);
-        if waiting.closed {
-            return Err(self.lost());
+        if let Some(why) = waiting.closed {
+            return Err(self.ended(why));
         }
+        waiting.last_asked = Instant::now();
         let (sender, receiver) = oneshot::channel();
         waiting.by_id.insert(id, sender);
         Ok(receiver)
@@ -228,7 +247,30 @@ impl Connection {
     }
 
     fn lost(&self) -> ClientError {
-        ClientError::Disconnected(self.shared.address.clone())
+        let why = locked(&self.shared.waiting).closed;
+        self.ended(why.unwrap_or(Closed::Lost))
+    }
+
+    fn ended(&self, why: Closed) -> ClientError {
+        let address = self.shared.address.clone();
+        let is_new = locked(&self.shared.versions).is_empty();
+        match why {
+            Closed::NoLength(first) if is_new => ClientError::NotKafka { address, why: alien(first) },
+            Closed::NoLength(first) => ClientError::TooLarge { address, bytes: u32::from_be_bytes(first) },
+            Closed::OutOfTurn if is_new => {
+                ClientError::NotKafka { address, why: "it answers what nobody has asked".to_owned() }
+            }
+            Closed::OutOfTurn | Closed::Lost => ClientError::Disconnected(address),
+        }
+    }
+}
+
+/// The question for versions, with who asks (KIP-511).
+pub(crate) fn introduction() -> ApiVersionsRequest {
+    ApiVersionsRequest {
+        client_software_name: "yeoul".to_owned(),
+        client_software_version: env!("CARGO_PKG_VERSION").to_owned(),
+        ..ApiVersionsRequest::default()
     }
 }
 
@@ -245,58 +287,93 @@ fn read_answer<R: Request>(frame: Bytes, version: i16) -> Result<R::Response, Cl
     Ok(R::Response::decode(&mut reader, version)?)
 }
 
-async fn write_frames(stream: OwnedWriteHalf, mut queue: mpsc::Receiver<Frame>) {
-    let mut stream = BufWriter::with_capacity(CHUNK_BYTES, stream);
-    let mut unflushed = Vec::new();
-    while let Some(frame) = queue.recv().await {
-        if write_frame(&mut stream, &frame.parts).await.is_err() {
+async fn write_frames(mut stream: OwnedWriteHalf, mut queue: mpsc::Receiver<Frame>) {
+    let mut frames = Vec::new();
+    while queue.recv_many(&mut frames, QUEUE_FRAMES).await > 0 {
+        if write_parts(&mut stream, frames.iter().flat_map(|frame| &frame.parts)).await.is_err() {
             return;
         }
-        unflushed.extend(frame.written);
-        if queue.is_empty() {
-            if stream.flush().await.is_err() {
-                return;
-            }
-            for written in unflushed.drain(..) {
-                let _ = written.send(());
-            }
+        for written in frames.drain(..).filter_map(|frame| frame.written) {
+            let _ = written.send(());
         }
     }
 }
 
-async fn write_frame(stream: &mut BufWriter<OwnedWriteHalf>, frame: &[Part]) -> io::Result<()> {
-    for part in frame {
+/// Hands all of it to the system from where it lies.
+async fn write_parts(
+    stream: &mut OwnedWriteHalf,
+    parts: impl Iterator<Item = &Part> + Send,
+) -> io::Result<()> {
+    let in_memory = parts.filter_map(|part| match part {
+        Part::Bytes(bytes) => Some(IoSlice::new(bytes)),
         // A client has no records outside of its memory.
-        if let Part::Bytes(bytes) = part {
-            stream.write_all(bytes).await?;
+        Part::External { .. } => None,
+    });
+    let mut slices: Vec<IoSlice<'_>> = in_memory.collect();
+    let mut rest = &mut slices[..];
+    while !rest.is_empty() {
+        match stream.write_vectored(rest).await? {
+            0 => return Err(io::ErrorKind::WriteZero.into()),
+            written => IoSlice::advance_slices(&mut rest, written),
         }
     }
     Ok(())
 }
 
-async fn read_frames(mut stream: OwnedReadHalf, shared: Arc<Shared>) {
-    while let Ok(frame) = read_frame(&mut stream, shared.options.response_bytes_max).await {
-        let Some(id) = frame.first_chunk().map(|id| i32::from_be_bytes(*id)) else { break };
-        // Nobody waits any more for an answer that came too late.
-        if let Some(sender) = locked(&shared.waiting).by_id.remove(&id) {
-            let _ = sender.send(frame);
-        }
+/// What somebody is that answers with bytes that cannot be a length.
+fn alien(first: [u8; 4]) -> String {
+    match first {
+        [b'H', b'T', b'T', b'P'] => "it answers with HTTP".to_owned(),
+        [0x15 | 0x16, 3, ..] => "it answers with TLS, which this client does not speak".to_owned(),
+        _ => format!("its answer begins with the bytes {first:02x?}"),
     }
-    shared.close();
+}
+
+async fn read_frames(stream: OwnedReadHalf, shared: Arc<Shared>) {
+    let mut stream = BufReader::with_capacity(READ_AHEAD_BYTES, stream);
+    let why = loop {
+        let frame = match read_frame(&mut stream, shared.options.response_bytes_max).await {
+            Ok(frame) => frame,
+            Err(why) => break why,
+        };
+        let Some(id) = frame.first_chunk().map(|id| i32::from_be_bytes(*id)) else { break Closed::OutOfTurn };
+        let Some(sender) = locked(&shared.waiting).by_id.remove(&id) else { break Closed::OutOfTurn };
+        // Who has given up does not want it any more.
+        let _ = sender.send(frame);
+    };
+    shared.close(why);
 }
 
 /// A frame without its length. Memory grows with the bytes that arrive, not with what the length says.
-async fn read_frame(stream: &mut OwnedReadHalf, bytes_max: usize) -> io::Result<Bytes> {
-    let len = usize::try_from(stream.read_i32().await?).map_err(|_| io::ErrorKind::InvalidData)?;
-    if len > bytes_max {
-        return Err(io::ErrorKind::InvalidData.into());
-    }
+async fn read_frame(stream: &mut BufReader<OwnedReadHalf>, bytes_max: usize) -> Result<Bytes, Closed> {
+    let mut first = [0; 4];
+    stream.read_exact(&mut first).await.map_err(|_| Closed::Lost)?;
+    let len = usize::try_from(i32::from_be_bytes(first)).ok().filter(|len| *len <= bytes_max);
+    read_rest(stream, len.ok_or(Closed::NoLength(first))?).await.map_err(|_| Closed::Lost)
+}
+
+async fn read_rest(stream: &mut BufReader<OwnedReadHalf>, len: usize) -> io::Result<Bytes> {
     let mut frame = BytesMut::with_capacity(len.min(CHUNK_BYTES));
     while frame.len() < len {
+        if frame.len() == frame.capacity() {
+            frame.reserve((len - frame.len()).min(frame.len()));
+        }
         let mut rest = stream.take((len - frame.len()) as u64);
         if rest.read_buf(&mut frame).await? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
     }
     Ok(frame.freeze())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_broker_is_told_by_its_first_bytes() {
+        assert_eq!(alien(*b"HTTP"), "it answers with HTTP");
+        assert_eq!(alien([0x15, 3, 3, 0]), "it answers with TLS, which this client does not speak");
+        assert_eq!(alien(*b"SSH-"), "its answer begins with the bytes [53, 53, 48, 2d]");
+    }
 }

@@ -2,26 +2,33 @@
 
 mod assignor;
 mod fetch;
+mod fetch_session;
+mod fetched;
 mod group;
 mod offsets;
 mod subscription;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use protocol::Uuid;
 use protocol::records::{Header, TimestampType};
 use tokio::time::Instant;
 
 use crate::cluster::Cluster;
 use crate::error::ClientError;
-pub use assignor::assign_ranges;
-use group::Membership;
+pub use assignor::Assignor;
+use fetch::Fetcher;
+pub use group::committed::CommittedOffset;
+pub(crate) use group::{COMMIT_BY_NAME_MAX, assigned_places, commit_topics, committed};
+use group::{Change, Membership};
 pub use subscription::Topics;
 use subscription::{Counts, Subscription};
 
 /// A partition by topic and number.
-pub(crate) type Place = (String, i32);
+pub type Place = (String, i32);
 
 /// Where reading starts where nothing else says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,8 +37,12 @@ pub enum Start {
     Earliest,
     /// With the next record to come.
     Latest,
+    /// With the oldest record that is no older than this.
+    Since(Duration),
     /// At this offset.
     At(i64),
+    /// Nowhere: to have no offset is an error.
+    Nowhere,
 }
 
 /// How records are read.
@@ -45,6 +56,8 @@ pub struct ConsumerOptions {
     pub fetch_bytes_max: i32,
     /// How many of them may be of one partition.
     pub partition_bytes_max: i32,
+    /// How many records are given at a time.
+    pub poll_records_max: usize,
     /// Where to start at an offset that is not there (any more), and in a group that has committed none.
     pub reset: Start,
 }
@@ -56,9 +69,24 @@ impl Default for ConsumerOptions {
             wait_max: Duration::from_millis(500),
             fetch_bytes_max: 50 << 20,
             partition_bytes_max: 1 << 20,
+            poll_records_max: 500,
             reset: Start::Latest,
         }
     }
+}
+
+/// How the members of a group and its coordinator come to terms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GroupProtocol {
+    /// Members share out among themselves, all at once.
+    Classic,
+    /// The coordinator tells each member what it gets (KIP-848). It needs a broker that serves this.
+    Consumer {
+        /// What the member is known by: random, so that no other has it.
+        member_id: Uuid,
+        /// How the coordinator shares out, by the name that it has there; as it is usual there if none.
+        remote_assignor: Option<String>,
+    },
 }
 
 /// How a member of a group behaves.
@@ -66,11 +94,17 @@ impl Default for ConsumerOptions {
 pub struct GroupOptions {
     /// The group.
     pub group_id: String,
-    /// After how long without a heartbeat the member is out.
+    /// What the member calls itself: the group keeps its partitions for it while it restarts (KIP-345).
+    pub instance_id: Option<String>,
+    /// How it comes to terms with the others.
+    pub protocol: GroupProtocol,
+    /// How the member of a classic group would share topics out, by preference. The group takes one that all of its members know.
+    pub assignors: Vec<Assignor>,
+    /// After how long without a heartbeat the member of a classic group is out.
     pub session_timeout: Duration,
     /// How long the other members may take to come back at a rebalance.
     pub rebalance_timeout: Duration,
-    /// How often the member shows that it lives.
+    /// How often the member of a classic group shows that it lives.
     pub heartbeat_interval: Duration,
     /// How often what was read is committed; never on its own if none.
     pub auto_commit_interval: Option<Duration>,
@@ -81,6 +115,9 @@ impl GroupOptions {
     pub fn new(group_id: impl Into<String>) -> GroupOptions {
         GroupOptions {
             group_id: group_id.into(),
+            instance_id: None,
+            protocol: GroupProtocol::Classic,
+            assignors: vec![Assignor::Range, Assignor::CooperativeSticky],
             session_timeout: Duration::from_secs(45),
             rebalance_timeout: Duration::from_secs(300),
             heartbeat_interval: Duration::from_secs(3),
@@ -93,7 +130,7 @@ impl GroupOptions {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConsumerRecord {
     /// Its topic.
-    pub topic: String,
+    pub topic: Arc<str>,
     /// Its partition.
     pub partition: i32,
     /// Its offset there.
@@ -110,6 +147,15 @@ pub struct ConsumerRecord {
     pub headers: Vec<Header>,
 }
 
+/// What a group has given to a member or taken from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AssignmentChange {
+    /// These are read from now on, beside what is read already. With an eager assignor they are all.
+    Assigned(Vec<Place>),
+    /// These are read no longer.
+    Revoked(Vec<Place>),
+}
+
 /// Reads records of a cluster.
 #[derive(Debug)]
 pub struct Consumer {
@@ -117,7 +163,14 @@ pub struct Consumer {
     options: ConsumerOptions,
     /// The next offset of each partition; none until it is looked up.
     positions: BTreeMap<Place, Position>,
+    fetcher: Fetcher,
     source: Source,
+    /// What the group has changed lately.
+    changes: Vec<AssignmentChange>,
+    /// Since when the group is waited for to give partitions.
+    waiting_since: Option<Instant>,
+    /// How long it was waited for before.
+    rebalancing: Duration,
 }
 
 /// Who says which partitions are read.
@@ -145,13 +198,13 @@ impl Consumer {
             .into_iter()
             .map(|(topic, partition, start)| ((topic, partition), Position::Unresolved(start)))
             .collect();
-        Consumer { cluster, options, positions, source: Source::Caller }
+        Consumer { positions, ..Consumer::reading(cluster, options, Source::Caller) }
     }
 
     /// Reads all partitions of topics, also of those that come into being later, without a group.
     pub fn read_all(cluster: Cluster, options: ConsumerOptions, topics: Topics) -> Consumer {
         let source = Source::Topics(Subscription::new(topics));
-        Consumer { cluster, options, positions: BTreeMap::new(), source }
+        Consumer::reading(cluster, options, source)
     }
 
     /// Reads the share of the topics that a group gives to this member.
@@ -162,7 +215,21 @@ impl Consumer {
         topics: Topics,
     ) -> Consumer {
         let source = Source::Group(Box::new(Membership::new(group, topics)));
-        Consumer { cluster, options, positions: BTreeMap::new(), source }
+        Consumer::reading(cluster, options, source)
+    }
+
+    /// Reads what the source says, nothing yet.
+    fn reading(cluster: Cluster, options: ConsumerOptions, source: Source) -> Consumer {
+        Consumer {
+            cluster,
+            options,
+            positions: BTreeMap::new(),
+            fetcher: Fetcher::default(),
+            source,
+            changes: Vec::new(),
+            waiting_since: Some(Instant::now()),
+            rebalancing: Duration::ZERO,
+        }
     }
 
     /// The next records, maybe none after `wait_max`. Call it again and again: a member of a group also keeps its
@@ -182,13 +249,28 @@ impl Consumer {
     }
 
     async fn read(&mut self) -> Result<Vec<ConsumerRecord>, ClientError> {
+        self.changes.clear();
         self.keep_partitions().await?;
         offsets::resolve(&mut self.cluster, &self.options, &mut self.positions).await?;
-        if self.positions.is_empty() {
-            tokio::time::sleep(self.options.wait_max).await;
-            return Ok(Vec::new());
+        let wait_max = self.options.wait_max;
+        match &mut self.source {
+            Source::Group(membership) if self.positions.is_empty() => {
+                membership.rest(wait_max).await;
+                Ok(Vec::new())
+            }
+            _ if self.positions.is_empty() => {
+                tokio::time::sleep(wait_max).await;
+                Ok(Vec::new())
+            }
+            Source::Group(membership) => tokio::select! {
+                biased;
+                records = self.fetcher.poll(&mut self.cluster, &self.options, &mut self.positions) => records,
+                () = membership.rest(Duration::MAX) => Ok(Vec::new()),
+            },
+            Source::Caller | Source::Topics(_) => {
+                self.fetcher.poll(&mut self.cluster, &self.options, &mut self.positions).await
+            }
         }
-        fetch::fetch(&mut self.cluster, &self.options, &mut self.positions).await
     }
 
     /// The next offset of each partition whose place is known.
@@ -200,11 +282,26 @@ impl Consumer {
         known.collect()
     }
 
+    /// What a group gave to this member and took from it in the last call of [`poll`](Consumer::poll), one after the other.
+    pub fn changes(&self) -> &[AssignmentChange] {
+        &self.changes
+    }
+
+    /// The partitions that are read now.
+    pub fn assignment(&self) -> Vec<Place> {
+        self.positions.keys().cloned().collect()
+    }
+
+    /// How long it has taken altogether to get partitions from a group.
+    pub fn rebalancing(&self) -> Duration {
+        self.rebalancing
+    }
+
     /// Commits what the last calls of [`poll`](Consumer::poll) gave. Without a group it does nothing.
     pub async fn commit(&mut self) -> Result<(), ClientError> {
         let offsets = self.offsets();
         match &mut self.source {
-            Source::Group(membership) => membership.commit(&mut self.cluster, offsets).await,
+            Source::Group(membership) => membership.commit(&mut self.cluster, &offsets).await,
             Source::Caller | Source::Topics(_) => Ok(()),
         }
     }
@@ -216,12 +313,20 @@ impl Consumer {
         }
     }
 
-    /// Commits where that is automatic, and leaves the group.
+    /// Commits where that is automatic, leaves the group, and ends what brokers remember of this reader.
     pub async fn close(mut self) -> Result<(), ClientError> {
+        let left = self.leave().await;
+        self.fetcher.close(&mut self.cluster).await;
+        left
+    }
+
+    async fn leave(&mut self) -> Result<(), ClientError> {
+        self.apply_changes();
         let offsets = self.offsets();
         let Source::Group(membership) = &mut self.source else { return Ok(()) };
+        membership.calm();
         let committed = match membership.commits_by_itself() {
-            true => membership.commit(&mut self.cluster, offsets).await,
+            true => membership.commit(&mut self.cluster, &offsets).await,
             false => Ok(()),
         };
         membership.leave(&mut self.cluster).await?;
@@ -231,25 +336,54 @@ impl Consumer {
     /// Finds out which partitions are to be read now.
     async fn keep_partitions(&mut self) -> Result<(), ClientError> {
         let offsets = self.offsets();
-        let reset = self.options.reset;
         match &mut self.source {
-            Source::Caller => {}
+            Source::Caller => Ok(()),
             Source::Topics(subscription) => {
                 if let Some(counts) = subscription.refresh(&mut self.cluster).await? {
-                    keep_places(&mut self.positions, counts, reset);
+                    keep_places(&mut self.positions, counts, self.options.reset);
                 }
+                Ok(())
             }
             Source::Group(membership) => {
-                if let Some(assigned) = membership.keep(&mut self.cluster, offsets).await? {
-                    let position =
-                        |offset: Option<i64>| offset.map_or(Position::Unresolved(reset), Position::At);
-                    self.positions =
-                        assigned.into_iter().map(|(place, offset)| (place, position(offset))).collect();
-                }
+                let kept = membership.keep(&mut self.cluster, &offsets).await;
+                self.apply_changes();
+                kept
             }
         }
-        Ok(())
     }
+
+    /// Does what the group has said.
+    fn apply_changes(&mut self) {
+        let Source::Group(membership) = &mut self.source else { return };
+        for change in membership.take_changes() {
+            let told = match change {
+                Change::Assigned(assigned) => {
+                    self.rebalancing +=
+                        self.waiting_since.take().map_or(Duration::ZERO, |since| since.elapsed());
+                    take_places(&mut self.positions, assigned, self.options.reset)
+                }
+                Change::Revoked(places) => {
+                    self.waiting_since = Some(Instant::now());
+                    self.positions.retain(|place, _| !places.contains(place));
+                    AssignmentChange::Revoked(places)
+                }
+            };
+            self.changes.push(told);
+        }
+    }
+}
+
+/// Adds partitions at the offsets that were committed.
+fn take_places(
+    positions: &mut BTreeMap<Place, Position>,
+    assigned: Vec<(Place, Option<i64>)>,
+    reset: Start,
+) -> AssignmentChange {
+    let places = assigned.iter().map(|(place, _)| place.clone()).collect();
+    for (place, offset) in assigned {
+        positions.insert(place, offset.map_or(Position::Unresolved(reset), Position::At));
+    }
+    AssignmentChange::Assigned(places)
 }
 
 /// Adds the partitions that are new, and drops those that are gone.

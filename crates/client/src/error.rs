@@ -14,6 +14,25 @@ pub enum ClientError {
     /// An address that is not `host:port`.
     #[error("`{0}` is not of the form host:port")]
     BadAddress(String),
+    /// No server of the list has a name that stands for an address. In the words of Kafka's client.
+    #[error("No resolvable bootstrap urls given in bootstrap.servers: `{0}`")]
+    NoServer(String),
+    /// What listens at this address is no broker, or no listener that this client can speak with.
+    #[error("what listens at `{address}` does not speak Kafka's protocol: {why}")]
+    NotKafka {
+        /// Host and port.
+        address: String,
+        /// What it does instead.
+        why: String,
+    },
+    /// An answer that has no room in [`ClientOptions::response_bytes_max`](crate::ClientOptions::response_bytes_max).
+    #[error("the broker at `{address}` answers with {bytes} bytes, which is more than this client reads")]
+    TooLarge {
+        /// Host and port.
+        address: String,
+        /// What the answer says of its length.
+        bytes: u32,
+    },
     /// The connection could not be made.
     #[error("cannot connect to `{address}`: {source}")]
     Connect {
@@ -36,6 +55,25 @@ pub enum ClientError {
     /// Broker and client have no version of this API in common. In the words of Kafka's client.
     #[error("The node does not support {}", constant(.0))]
     UnsupportedApi(&'static str),
+    /// The cluster has no groups by the consumer protocol (KIP-848). In the words of Kafka's client.
+    #[error(
+        "The cluster does not support the new CONSUMER group protocol. Set group.protocol=classic on the consumer configs \
+         to revert to the CLASSIC protocol until the cluster is upgraded."
+    )]
+    NoConsumerProtocol,
+    /// Nothing says where to begin: the group has committed nothing, and there is no reset policy. In the words of Kafka's client.
+    #[error("Undefined offset with no reset policy for partitions: [{}]", .0.join(", "))]
+    NoOffset(Vec<String>),
+    /// There is nothing at this offset (any more), and nothing says where to go on instead.
+    #[error("Fetch position {offset} is out of range for partition {topic}-{partition}")]
+    OffsetOutOfRange {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// The offset that was asked for.
+        offset: i64,
+    },
     /// The answer could not be read.
     #[error("the broker's answer cannot be read: {0}")]
     Decode(#[from] DecodeError),
@@ -76,6 +114,18 @@ impl ClientError {
         }
     }
 
+    /// Whether there is no cluster where one was looked for.
+    pub fn is_astray(&self) -> bool {
+        matches!(
+            self,
+            ClientError::NoBroker(_)
+                | ClientError::BadAddress(_)
+                | ClientError::NoServer(_)
+                | ClientError::NotKafka { .. }
+                | ClientError::TooLarge { .. }
+        )
+    }
+
     /// Whether the same request may succeed later.
     pub fn is_retriable(&self) -> bool {
         match self {
@@ -93,7 +143,10 @@ impl ClientError {
 pub(crate) fn check(code: i16, message: Option<&str>) -> Result<(), ClientError> {
     match ErrorCode::from(code) {
         ErrorCode::None => Ok(()),
-        code => Err(ClientError::Refused { code, message: message.map(str::to_owned) }),
+        code => {
+            let message = message.filter(|message| !message.is_empty()).map(str::to_owned);
+            Err(ClientError::Refused { code, message })
+        }
     }
 }
 
@@ -116,6 +169,13 @@ pub(crate) fn unsupported(api: ApiKey) -> ClientError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refusal_without_words_is_told_by_its_code() {
+        let code = ErrorCode::CoordinatorNotAvailable;
+        let told = check(code.code(), Some("")).unwrap_err().to_string();
+        assert_eq!(told, code.message());
+    }
 
     #[test]
     fn an_api_that_is_missing_is_named_as_kafkas_client_names_it() {

@@ -1,6 +1,7 @@
 //! Which partition a record goes to, as Kafka's own producer decides it.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::str::FromStr;
 
 /// Kafka's variant of the hash MurmurHash2, 32 bits, as its default partitioner uses it for keys.
 pub fn murmur2(data: &[u8]) -> i32 {
@@ -24,6 +25,51 @@ pub fn murmur2(data: &[u8]) -> i32 {
 /// The partition of a key among `partitions`, which is at least 1.
 pub fn partition_for_key(key: &[u8], partitions: i32) -> i32 {
     (murmur2(key) & i32::MAX) % partitions.max(1)
+}
+
+/// How a producer chooses the partition of a record that names none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Partitioner {
+    /// By the hash of the key, as Kafka's producer; without a key by [`Sticky`].
+    #[default]
+    Murmur2,
+    /// By the checksum of the key, as librdkafka; without a key by [`Sticky`].
+    Crc32,
+    /// Every record to the partition after that of the one before.
+    RoundRobin,
+    /// All to this one.
+    Fixed(i32),
+}
+
+impl FromStr for Partitioner {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Partitioner, String> {
+        match text {
+            "murmur2" => Ok(Partitioner::Murmur2),
+            "crc32" => Ok(Partitioner::Crc32),
+            "round-robin" => Ok(Partitioner::RoundRobin),
+            number => match number.parse() {
+                Ok(number) if number >= 0 => Ok(Partitioner::Fixed(number)),
+                _ => Err("not murmur2, crc32, round-robin or the number of a partition".to_owned()),
+            },
+        }
+    }
+}
+
+impl Partitioner {
+    /// The partition of a record among `partitions`, which is at least 1, if it follows from the key or the choice.
+    pub(crate) fn partition(self, key: Option<&[u8]>, partitions: i32) -> Option<i32> {
+        match (self, key) {
+            (Partitioner::Fixed(partition), _) => Some(partition),
+            (Partitioner::Murmur2, Some(key)) => Some(partition_for_key(key, partitions)),
+            // librdkafka takes an empty key for none.
+            (Partitioner::Crc32, Some(key)) if !key.is_empty() => {
+                Some((crc32fast::hash(key) % partitions.max(1) as u32) as i32)
+            }
+            _ => None,
+        }
+    }
 }
 
 /// The partition for records without a key: the same one until it has got a batch's worth, then the next (KIP-794).
@@ -104,6 +150,24 @@ mod tests {
         }
         assert_eq!(partitions, [1, 1, 1, 2, 0]);
         assert_eq!(Sticky::starting_at(u32::MAX).partition(3), 0);
+    }
+
+    #[test]
+    fn a_key_goes_where_librdkafka_sends_it() {
+        // From zlib's crc32, which librdkafka takes: 0xe8b7be43, 0x352441c2, 0x9ef61f95.
+        for (key, partition) in
+            [("a", 0xe8b7_be43u32 % 7), ("abc", 0x3524_41c2 % 7), ("foobar", 0x9ef6_1f95 % 7)]
+        {
+            assert_eq!(
+                Partitioner::Crc32.partition(Some(key.as_bytes()), 7),
+                Some(partition as i32),
+                "{key}"
+            );
+        }
+        assert_eq!(Partitioner::Crc32.partition(Some(b""), 7), None);
+        assert_eq!(Partitioner::Murmur2.partition(Some(b"UA"), 6), Some(4));
+        assert_eq!(Partitioner::RoundRobin.partition(Some(b"UA"), 6), None);
+        assert_eq!(Partitioner::Fixed(3).partition(None, 6), Some(3));
     }
 
     #[test]

@@ -4,9 +4,11 @@
 //! first name that it falls back to has a value, and a setting that Kafka does not know is shown as sensitive.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use crate::BrokerConfig;
 use crate::layers::{Layers, Overrides};
+use crate::logger::LogLevels;
 use crate::setting::{Scope, Setting, Update, setting, settings};
 use crate::topic::inherited;
 use crate::value::parse;
@@ -24,6 +26,10 @@ pub enum Source {
     StaticBroker,
     /// Nobody set it.
     Default,
+    /// A logger's level.
+    DynamicBrokerLogger,
+    /// Set for the subscription to clients' metrics.
+    ClientMetrics,
     /// Set for the group.
     Group,
 }
@@ -37,6 +43,8 @@ impl Source {
             Source::DynamicDefaultBroker => 3,
             Source::StaticBroker => 4,
             Source::Default => 5,
+            Source::DynamicBrokerLogger => 6,
+            Source::ClientMetrics => 7,
             Source::Group => 8,
         }
     }
@@ -83,8 +91,11 @@ pub fn describe_topic(broker: &BrokerConfig, overrides: &Overrides) -> Vec<Confi
 /// The settings of a node, sorted by key, those included that nobody knows.
 pub fn describe_broker(broker: &BrokerConfig) -> Vec<ConfigRow> {
     let layers = broker.values();
-    let known = settings(Scope::Broker).iter().filter(|row| !row.internal);
-    let unknown = layers.file.iter().map(|(key, _)| key).filter(|key| setting(Scope::Broker, key).is_none());
+    let is_dynamic = |name: &str| layers.node.contains_key(name) || layers.cluster.contains_key(name);
+    let known = settings(Scope::Broker).iter().filter(|row| !row.internal || is_dynamic(row.name));
+    let dynamic = layers.node.keys().chain(layers.cluster.keys()).map(String::as_str);
+    let set: BTreeSet<&str> = layers.file.iter().map(|(key, _)| key).chain(dynamic).collect();
+    let unknown = set.into_iter().filter(|key| setting(Scope::Broker, key).is_none());
     let mut rows: Vec<ConfigRow> =
         known.map(|row| broker_row(layers, row)).chain(unknown.map(|key| unknown_row(layers, key))).collect();
     rows.sort_by(|a, b| a.name.cmp(&b.name));
@@ -93,14 +104,41 @@ pub fn describe_broker(broker: &BrokerConfig) -> Vec<ConfigRow> {
 
 /// The dynamic settings of all nodes (the broker resource without a name), sorted by key: only those that are set.
 pub fn describe_cluster_defaults(broker: &BrokerConfig) -> Vec<ConfigRow> {
-    let set = broker.values().cluster.keys().filter_map(|key| setting(Scope::Broker, key));
     let layers = Layers { cluster: broker.values().cluster.clone(), ..Layers::default() };
-    set.map(|row| {
-        let mut described = broker_row(&layers, row);
+    let described = layers.cluster.keys().map(|key| {
+        let mut described = match setting(Scope::Broker, key) {
+            Some(row) => broker_row(&layers, row),
+            None => unknown_row(&layers, key),
+        };
         described.synonyms.retain(|synonym| synonym.source == Source::DynamicDefaultBroker);
         described
-    })
-    .collect()
+    });
+    described.collect()
+}
+
+/// The settings of a subscription to clients' metrics, sorted by key.
+pub fn describe_client_metrics(overrides: &Overrides) -> Vec<ConfigRow> {
+    let row = |row: &'static Setting| {
+        let own = own_value(overrides, row, Source::ClientMetrics);
+        let value = own.clone().and_then(|own| own.value).or_else(|| row.default.value().map(str::to_owned));
+        described(row, value, own.into_iter().collect(), false)
+    };
+    settings(Scope::ClientMetrics).iter().map(row).collect()
+}
+
+/// The loggers of a node with their levels, sorted by name.
+pub fn describe_loggers(levels: &LogLevels) -> Vec<ConfigRow> {
+    let row = |(logger, level): (&str, crate::LogLevel)| ConfigRow {
+        name: logger.to_owned(),
+        value: Some(level.name().to_owned()),
+        read_only: false,
+        source: Source::DynamicBrokerLogger,
+        is_sensitive: false,
+        synonyms: Vec::new(),
+        kind: 0,
+        documentation: Some(Cow::Borrowed("")),
+    };
+    levels.all().map(row).collect()
 }
 
 /// The settings of a group, sorted by key.
@@ -165,17 +203,21 @@ fn chain(layers: &Layers, names: &[&str]) -> Vec<Synonym> {
 }
 
 fn origins(layers: &Layers, row: &'static Setting) -> impl Iterator<Item = Synonym> {
-    let texts = [
-        (layers.node.get(row.name).map(String::as_str), Source::DynamicBroker),
-        (layers.cluster.get(row.name).map(String::as_str), Source::DynamicDefaultBroker),
-        (layers.file.get(row.name), Source::StaticBroker),
-        (row.default.value(), Source::Default),
-    ];
-    texts.into_iter().filter_map(|(text, source)| {
+    let own = set_under(layers, row.name).into_iter().chain([(row.default.value(), Source::Default)]);
+    own.filter_map(|(text, source)| {
         let text = text.filter(|text| parse(row, text).is_ok())?;
         let value = Some(text.trim().to_owned()).filter(|_| !row.is_sensitive());
         Some(Synonym { name: row.name.to_owned(), value, source })
     })
+}
+
+/// What is set under a name, from the layer that counts most to the one that counts least.
+fn set_under<'a>(layers: &'a Layers, name: &str) -> [(Option<&'a str>, Source); 3] {
+    [
+        (layers.node.get(name).map(String::as_str), Source::DynamicBroker),
+        (layers.cluster.get(name).map(String::as_str), Source::DynamicDefaultBroker),
+        (layers.file.get(name), Source::StaticBroker),
+    ]
 }
 
 fn described(
@@ -200,16 +242,18 @@ fn described(
 fn unknown_row(layers: &Layers, key: &str) -> ConfigRow {
     let base = key.strip_prefix("listener.name.").and_then(base_of);
     let is_sensitive = base.is_none_or(Setting::is_sensitive);
-    let value = layers.file.get(key).map(str::to_owned).filter(|_| !is_sensitive);
-    let own = Synonym { name: key.to_owned(), value: value.clone(), source: Source::StaticBroker };
-    let inherited = base.into_iter().flat_map(|row| origins(layers, row));
+    let own = set_under(layers, key).into_iter().filter_map(|(text, source)| {
+        let value = text?.to_owned();
+        Some(Synonym { name: key.to_owned(), value: Some(value).filter(|_| !is_sensitive), source })
+    });
+    let synonyms: Vec<Synonym> = own.chain(base.into_iter().flat_map(|row| origins(layers, row))).collect();
     ConfigRow {
         name: key.to_owned(),
-        value,
+        value: synonyms.first().and_then(|first| first.value.clone()),
         read_only: true,
-        source: Source::StaticBroker,
+        source: synonyms.first().map_or(Source::Default, |first| first.source),
         is_sensitive,
-        synonyms: std::iter::once(own).chain(inherited).collect(),
+        synonyms,
         kind: base.map_or(0, |row| row.kind.code()),
         documentation: None,
     }

@@ -44,6 +44,18 @@ impl Layers {
         dynamic.chain(self.file.get(row.name)).chain(row.default.value())
     }
 
+    /// The number that one listener has of a setting for itself, as `listener.name.external.max.connections`.
+    pub fn number_of_listener(&self, listener: &str, name: &str) -> Option<i64> {
+        let row = setting(Scope::Broker, name)?;
+        let key = format!("listener.name.{}.{name}", listener.to_lowercase());
+        let layers = [self.node.get(&key), self.cluster.get(&key)];
+        let mut texts = layers.into_iter().flatten().map(String::as_str).chain(self.file.get(&key));
+        texts.find_map(|text| match parse(row, text) {
+            Ok(Value::Number(number)) => Some(number),
+            _ => None,
+        })
+    }
+
     /// A number, if there is one.
     pub fn opt_number(&self, name: &str) -> Option<i64> {
         match self.value(name) {
@@ -65,6 +77,14 @@ impl Layers {
     /// The same for a count or a number of bytes; what is negative is 0.
     pub fn size(&self, name: &str) -> usize {
         usize::try_from(self.long(name).max(0)).unwrap_or(usize::MAX)
+    }
+
+    /// The value of a double; 0 where it is not set.
+    pub fn double(&self, name: &str) -> f64 {
+        match self.value(name) {
+            Some(Value::Double(number)) => number,
+            _ => 0.0,
+        }
     }
 
     /// Whether a boolean setting is true.

@@ -134,11 +134,22 @@ pub fn validate_topic_config(name: &str, value: &str) -> Result<(), String> {
     parse(row, value).map(|_| ())
 }
 
-/// Checks all settings of a topic against each other and one by one, as [`validate_topic_config`] does.
-pub fn validate_topic_configs<'a>(
-    overrides: impl IntoIterator<Item = (&'a str, &'a str)>,
-) -> Result<(), String> {
-    overrides.into_iter().try_for_each(|(name, value)| validate_topic_config(name, value))
+/// Checks the settings of a topic one by one, as [`validate_topic_config`] does, and against each other and the broker's.
+pub fn validate_topic_configs(broker: &BrokerConfig, overrides: &Overrides) -> Result<(), String> {
+    overrides.iter().try_for_each(|(name, value)| validate_topic_config(name, value))?;
+    let topic = Resolver { layers: broker.values(), overrides };
+    let (least, most) = (topic.long("min.compaction.lag.ms"), topic.long("max.compaction.lag.ms"));
+    if !overrides.is_empty() && least > most {
+        return Err(format!(
+            "conflict topic config setting min.compaction.lag.ms ({least}) > max.compaction.lag.ms ({most})"
+        ));
+    }
+    if topic.boolean("remote.storage.enable") {
+        return Err("Tiered Storage functionality is disabled in the broker. Topic cannot be configured with remote log \
+                    storage."
+            .to_owned());
+    }
+    Ok(())
 }
 
 /// The text of a topic setting where the topic does not set it: the first of the broker's settings that has a value, in the

@@ -165,9 +165,57 @@ fn throttled_replicas(setting: &Setting, value: &Value) -> Result<(), String> {
 }
 
 fn offset_reset(setting: &Setting, text: &str) -> Result<(), String> {
-    let duration = text.strip_prefix("by_duration:").is_some_and(|duration| duration.starts_with('P'));
-    if duration || matches!(text, "latest" | "earliest") {
+    if matches!(text, "latest" | "earliest") || text.strip_prefix("by_duration:").is_some_and(is_duration) {
         return Ok(());
     }
-    Err(invalid(setting, text, "Value must be one of latest, earliest or by_duration:PnDTnHnMn.nS"))
+    let why = format!(
+        "Invalid value `{text}` for configuration {}. The value must be either 'earliest', 'latest' or of the format \
+         'by_duration:<PnDTnHnMn.nS>'.",
+        setting.name
+    );
+    Err(invalid(setting, text, &why))
+}
+
+/// Whether the text is a duration of ISO 8601, from days down to seconds and not negative.
+fn is_duration(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix(['P', 'p']) else { return false };
+    let upper = rest.to_ascii_uppercase();
+    let (days, time) = match upper.split_once('T') {
+        Some((days, time)) if !time.is_empty() => (days, time),
+        Some(_) => return false,
+        None => (upper.as_str(), ""),
+    };
+    !upper.is_empty() && has_units(days, "D") && has_units(time, "HMS")
+}
+
+/// Whether the text is numbers with these units, each at most once and in this order; a part of a second may follow a dot.
+fn has_units(text: &str, units: &str) -> bool {
+    let mut rest = text;
+    for unit in units.chars() {
+        let Some((number, after)) = rest.split_once(unit) else { continue };
+        let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
+        let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        if !is_number(whole) || !is_number(part) || (number.contains('.') && unit != 'S') {
+            return false;
+        }
+        rest = after;
+    }
+    rest.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_has_days_hours_minutes_and_seconds() {
+        for text in ["P1D", "PT1H", "PT1H2M3.5S", "P2DT0.001S", "pt5m"] {
+            assert!(is_duration(text), "{text}");
+        }
+        for text in
+            ["", "P", "PT", "P1DT", "1H", "PT1H1H", "PT1M1H", "PT-1H", "-PT1H", "PT1.5H", "P1", "PTxS"]
+        {
+            assert!(!is_duration(text), "{text}");
+        }
+    }
 }

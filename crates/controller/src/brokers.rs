@@ -1,6 +1,6 @@
 //! Brokers and controllers come, are fenced and unfenced (KIP-500, KIP-631, KIP-919).
 
-use metadata::Image;
+use metadata::{DirectoryId, Image};
 use protocol::messages::register_broker_record::{BrokerEndpoint, BrokerFeature};
 use protocol::messages::register_controller_record::{ControllerEndpoint, ControllerFeature};
 use protocol::messages::{
@@ -58,8 +58,7 @@ fn check_registration(
 }
 
 fn check_directories(request: &BrokerRegistrationRequest) -> Result<(), Refusal> {
-    // The first hundred ids have meanings of their own (KIP-858).
-    let reserved = |id: &Uuid| u128::from_be_bytes(id.0) < 100;
+    let reserved = |id: &Uuid| DirectoryId::is_reserved(*id);
     let refused = |message: &str| Err(Refusal::new(ErrorCode::InvalidRequest, message));
     let mut sorted = request.log_dirs.clone();
     sorted.sort_unstable();

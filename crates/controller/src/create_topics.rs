@@ -1,6 +1,6 @@
 //! CreateTopics (KIP-4, KIP-464, KIP-525), decided as Apache Kafka 4.3.1 does.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use config::{Overrides, describe_topic, validate_topic_configs};
 use metadata::{Partition, ResourceType};
@@ -12,7 +12,7 @@ use protocol::messages::{ConfigRecord, MetadataRecord, TopicRecord};
 use protocol::{ErrorCode, Uuid};
 
 use crate::placement::{check_manual, new_partition, place};
-use crate::topic_name::{check_collision, validate_topic_name};
+use crate::topic_name::{check_collision, named_twice, validate_topic_name};
 use crate::{Context, Decision, RECORDS_MAX, Refusal};
 
 const METADATA_TOPIC: &str = "__cluster_metadata";
@@ -42,12 +42,7 @@ type Created = (Vec<MetadataRecord>, Vec<CreatableTopicResult>);
 
 /// Fails if the request is refused as a whole.
 fn decide(context: &mut Context<'_>, request: &CreateTopicsRequest) -> Result<Created, Refusal> {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for topic in &request.topics {
-        *counts.entry(&topic.name).or_default() += 1;
-    }
-    let duplicates: BTreeSet<&str> =
-        counts.into_iter().filter_map(|(name, count)| (count > 1).then_some(name)).collect();
+    let duplicates = named_twice(request.topics.iter().map(|topic| &*topic.name));
     let allowed =
         |topic: &&CreatableTopic| topic.name != METADATA_TOPIC && !duplicates.contains(&*topic.name);
     let topics: Vec<&CreatableTopic> = request.topics.iter().filter(allowed).collect();
@@ -99,7 +94,7 @@ fn create_topic(
         return Err(Refusal::new(ErrorCode::TopicAlreadyExists, message));
     }
     check_collision(&topic.name, topics)?;
-    let overrides = overrides(topic)?;
+    let overrides = overrides(context, topic)?;
     let partitions = partitions(context, topic)?;
     let topic_id = context.random_uuid();
     let result = created(context, topic, topic_id, &partitions, &overrides);
@@ -111,7 +106,7 @@ fn create_topic(
 }
 
 /// The settings that the request gives the topic; of one that is given twice, the last.
-fn overrides(topic: &CreatableTopic) -> Result<Overrides, Refusal> {
+fn overrides(context: &Context<'_>, topic: &CreatableTopic) -> Result<Overrides, Refusal> {
     let invalid = |message: String| Refusal::new(ErrorCode::InvalidConfig, message);
     let settings: BTreeMap<&str, Option<&str>> =
         topic.configs.iter().map(|config| (&*config.name, config.value.as_deref())).collect();
@@ -122,7 +117,7 @@ fn overrides(topic: &CreatableTopic) -> Result<Overrides, Refusal> {
     }
     let settings: Overrides =
         settings.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect();
-    validate_topic_configs(settings.iter().map(|(name, value)| (&**name, &**value))).map_err(invalid)?;
+    validate_topic_configs(context.config, &settings).map_err(invalid)?;
     Ok(settings)
 }
 

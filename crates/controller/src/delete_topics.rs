@@ -37,9 +37,11 @@ pub fn delete_topics(
     for topic in &named {
         let Some(count) = counts.remove(topic) else { continue };
         match find(context, topic, count) {
-            Ok(found) if named_otherwise(&named, topic, found) => {
-                let message = "The provided topic name maps to an ID that was already supplied.";
-                responses.push(refused(topic, &Refusal::new(ErrorCode::InvalidRequest, message)));
+            Ok(found) if named_otherwise(&named, found) => {
+                // Once for both.
+                if matches!(topic, Named::Id(_)) {
+                    responses.push(named_twice(found));
+                }
             }
             Ok(found) => {
                 records.push(RemoveTopicRecord { topic_id: found.id }.into());
@@ -80,9 +82,18 @@ fn find<'a>(context: &Context<'a>, named: &Named, count: usize) -> Result<&'a To
     found.map(|topic| &**topic).ok_or_else(|| Refusal::new(error, message))
 }
 
-/// Whether a topic that is asked for by name is also asked for by id.
-fn named_otherwise(all: &[Named], named: &Named, found: &Topic) -> bool {
-    matches!(named, Named::Name(_)) && all.contains(&Named::Id(found.id))
+/// Whether a topic is asked for by name and by id.
+fn named_otherwise(all: &[Named], found: &Topic) -> bool {
+    all.contains(&Named::Id(found.id)) && all.contains(&Named::Name(found.name.to_string()))
+}
+
+fn named_twice(topic: &Topic) -> DeletableTopicResult {
+    let message = "The provided topic name maps to an ID that was already supplied.";
+    DeletableTopicResult {
+        error_code: ErrorCode::InvalidRequest.code(),
+        error_message: Some(message.to_owned()),
+        ..deleted(topic)
+    }
 }
 
 /// With `delete.topic.enable=false`; old versions have no code of their own for it.

@@ -18,7 +18,7 @@ pub fn bootstrap(formatted: Vec<MetadataRecord>, config: &BrokerConfig) -> Vec<M
             resource_type: ResourceType::BROKER.0,
             resource_name: String::new(),
             name: "min.insync.replicas".to_owned(),
-            value: config.values().text("min.insync.replicas").map(|text| text.trim().to_owned()),
+            value: Some(min_insync_replicas_of_the_file(config)),
         })
     });
     let begin = BeginTransactionRecord { name: Some("Bootstrap records".to_owned()) };
@@ -27,4 +27,9 @@ pub fn bootstrap(formatted: Vec<MetadataRecord>, config: &BrokerConfig) -> Vec<M
         .chain(setting)
         .chain([EndTransactionRecord {}.into()])
         .collect()
+}
+
+/// The value of `min.insync.replicas` that a node was started with.
+pub(crate) fn min_insync_replicas_of_the_file(config: &BrokerConfig) -> String {
+    config.values().file.get("min.insync.replicas").unwrap_or("1").to_owned()
 }

@@ -3,21 +3,32 @@
 //! A decision looks at the [`Image`] and a request, and gives the records to append and the reply to send
 //! once they are committed. It changes nothing, and takes time, settings and randomness from its [`Context`].
 
+mod alter_configs;
 mod brokers;
+mod create_partitions;
 mod create_topics;
 mod delete_topics;
+mod directories;
 mod elections;
 mod formation;
 mod placement;
 mod producer_ids;
+mod reassignments;
 mod topic_name;
+mod update_features;
 
+pub use alter_configs::{alter_configs, incremental_alter_configs};
 pub use brokers::{Registration, fence_broker, register_broker, register_controller, unfence_broker};
+pub use create_partitions::create_partitions;
 pub use create_topics::create_topics;
 pub use delete_topics::delete_topics;
+pub use directories::{Assignment, assign_directories, cordon_directories, keep_directories};
+pub use elections::elect_leaders;
 pub use formation::bootstrap;
 pub use producer_ids::{PRODUCER_ID_BLOCK_SIZE, allocate_producer_ids};
+pub use reassignments::{alter_partition_reassignments, list_partition_reassignments};
 pub use topic_name::validate_topic_name;
+pub use update_features::update_features;
 
 use config::BrokerConfig;
 use metadata::Image;

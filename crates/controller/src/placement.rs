@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use metadata::{Image, LeaderRecovery, Partition};
+use metadata::{DirectoryId, Image, LeaderRecovery, Partition};
 use protocol::{ErrorCode, Uuid};
 
 use crate::{Context, Refusal};
@@ -40,12 +40,16 @@ pub(crate) fn place(
     Ok((0..partitions).map(replicas).collect())
 }
 
-/// Brokers that are active, and the others, each with the racks taking turns.
+fn takes_partitions(image: &Image, id: i32) -> bool {
+    image.cluster.is_active(id) && image.cluster.takes_replicas(id)
+}
+
+/// Brokers that take partitions, and the others, each with the racks taking turns.
 fn circles(image: &Image) -> (Vec<i32>, Vec<i32>) {
     let circle = |active: bool| {
         let mut racks: BTreeMap<Option<&str>, Vec<i32>> = BTreeMap::new();
         let brokers =
-            image.cluster.brokers().filter(|broker| image.cluster.is_active(broker.broker_id) == active);
+            image.cluster.brokers().filter(|broker| takes_partitions(image, broker.broker_id) == active);
         for broker in brokers {
             racks.entry(broker.rack.as_deref()).or_default().push(broker.broker_id);
         }
@@ -112,10 +116,11 @@ pub(crate) fn new_partition(image: &Image, replicas: Vec<i32>) -> Option<Partiti
     })
 }
 
-/// The log directory of a broker that has but one; zero leaves the choice to the broker (KIP-858).
+/// The log directory of a broker that has but one; of several the broker chooses, and tells (KIP-858).
 fn default_directory(image: &Image, broker_id: i32) -> Uuid {
     match image.cluster.broker(broker_id).map(|broker| broker.log_dirs.as_slice()) {
         Some([only]) => *only,
-        _ => Uuid::ZERO,
+        Some([]) | None => DirectoryId::MIGRATING,
+        Some(_) => DirectoryId::UNASSIGNED,
     }
 }

@@ -1,5 +1,7 @@
 //! Which names a topic may have.
 
+use std::collections::BTreeSet;
+
 use metadata::Topics;
 use protocol::ErrorCode;
 
@@ -45,4 +47,10 @@ pub(crate) fn check_collision(name: &str, topics: &Topics) -> Result<(), Refusal
 
 fn unified(name: &str) -> impl Iterator<Item = u8> + '_ {
     name.bytes().map(|byte| if byte == b'.' { b'_' } else { byte })
+}
+
+/// The names that a request has more than once.
+pub(crate) fn named_twice<'a>(names: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
+    let mut seen = BTreeSet::new();
+    names.filter(|name| !seen.insert(*name)).collect()
 }

@@ -71,6 +71,17 @@ fn what_cannot_be_deleted_is_answered_in_kafkas_words() {
 }
 
 #[test]
+fn a_topic_that_is_named_both_ways_is_answered_once_and_stays() {
+    let mut shell = with_topics(&[], &["a"]);
+    let id = shell.image().topics.by_name("a").unwrap().id;
+    for topics in [[(Some("a"), Uuid::ZERO), (None, id)], [(None, id), (Some("a"), Uuid::ZERO)]] {
+        let errors: Vec<i16> = delete(&mut shell, &topics, 6).into_iter().map(|(error, _)| error).collect();
+        assert_eq!(errors, [ErrorCode::InvalidRequest.code()]);
+    }
+    assert_eq!(shell.image().topics.len(), 1);
+}
+
+#[test]
 fn deletion_can_be_switched_off() {
     let mut shell = with_topics(&[("delete.topic.enable", "false")], &["a"]);
     assert_eq!(delete(&mut shell, &[(Some("a"), Uuid::ZERO)], 6), [(73, None)]);

@@ -4,28 +4,25 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use protocol::EncodeError;
-use protocol::compression::Compression;
 use protocol::records::{BatchBuilder, BatchError, BatchHeader, read_end_txn, records};
 
-use crate::{Coordinator, Record};
+use crate::{Coordinator, Record, Settings};
 
 /// What the records of a batch may take when they are decompressed.
 const INFLATED_BYTES_MAX: usize = 128 << 20;
 
 /// The batches to append for an [`Effect::Append`](engine::Effect::Append), in order: one, unless the records take more than
-/// `batch_bytes_max`, as deletions of a large group may. `now_ms` is the wall time in milliseconds since 1970.
-pub fn to_batches(
-    records: &[Record],
-    now_ms: i64,
-    batch_bytes_max: usize,
-) -> Result<Vec<Bytes>, EncodeError> {
+/// `batch_bytes_max` before they are compressed, as deletions of a large group may. `now_ms` is the wall time in milliseconds since
+/// 1970.
+pub fn to_batches(records: &[Record], now_ms: i64, settings: &Settings) -> Result<Vec<Bytes>, EncodeError> {
+    let new_builder = || BatchBuilder::new(0, settings.compression);
     let mut batches = Vec::new();
-    let mut builder = BatchBuilder::new(0, Compression::None);
+    let mut builder = new_builder();
     for record in records {
         let (key, value) = record.encode()?;
         let bytes = BatchBuilder::record_bytes_max(Some(&key), value.as_deref(), &[]);
-        if !builder.is_empty() && builder.size_in_bytes() + bytes > batch_bytes_max {
-            let full = std::mem::replace(&mut builder, BatchBuilder::new(0, Compression::None));
+        if !builder.is_empty() && builder.size_in_bytes() + bytes > settings.batch_bytes_max {
+            let full = std::mem::replace(&mut builder, new_builder());
             batches.push(full.build());
         }
         builder.push(now_ms, Some(&key), value.as_deref(), &[]);
@@ -96,10 +93,11 @@ impl Loader {
 
 #[cfg(test)]
 mod tests {
+    use protocol::compression::Compression;
     use protocol::records::end_txn_marker;
 
     use super::*;
-    use crate::{CommittedOffset, GroupCoordinatorState, Settings};
+    use crate::{CommittedOffset, GroupCoordinatorState};
 
     fn commit(partition: i32, offset: i64) -> Record {
         let value = CommittedOffset {
@@ -124,14 +122,19 @@ mod tests {
     #[test]
     fn what_takes_more_than_a_batch_is_split_and_loaded_again() {
         let records: Vec<Record> = (0..50).map(|partition| commit(partition, 7)).collect();
-        let batches = to_batches(&records, 1_000, 512).unwrap();
-        assert!(batches.len() > 3 && batches.iter().all(|batch| batch.len() <= 512));
-        assert_eq!(to_batches(&records, 1_000, 1 << 20).unwrap().len(), 1);
+        for compression in Compression::ALL {
+            let settings = Settings { batch_bytes_max: 512, compression, ..Settings::default() };
+            let batches = to_batches(&records, 1_000, &settings).unwrap();
+            assert!(batches.len() > 3 && batches.iter().all(|batch| batch.len() <= 512));
+            assert_eq!(to_batches(&records, 1_000, &Settings::default()).unwrap().len(), 1);
+            let header = BatchHeader::parse(&batches[0]).unwrap();
+            assert_eq!(header.compression(), Ok(compression));
 
-        let (mut coordinator, mut loader) = (loading(), Loader::new());
-        batches.iter().for_each(|batch| loader.feed(&mut coordinator, batch).unwrap());
-        assert!((0..50).all(|partition| offset(&coordinator, partition) == Some(7)));
-        assert_eq!(loader.broken_records(), 0);
+            let (mut coordinator, mut loader) = (loading(), Loader::new());
+            batches.iter().for_each(|batch| loader.feed(&mut coordinator, batch).unwrap());
+            assert!((0..50).all(|partition| offset(&coordinator, partition) == Some(7)));
+            assert_eq!(loader.broken_records(), 0);
+        }
     }
 
     #[test]

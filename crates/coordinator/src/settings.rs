@@ -1,5 +1,7 @@
 //! The settings that groups obey.
 
+use protocol::compression::Compression;
+
 /// Bounds and delays, by the names of Kafka's broker settings. The shell fills them from the broker's configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -19,6 +21,8 @@ pub struct Settings {
     pub offsets_retention_check_interval_ms: i64,
     /// `max.message.bytes` of `__consumer_offsets`: what does not fit into one batch is refused before it is decided.
     pub batch_bytes_max: usize,
+    /// `offsets.topic.compression.codec`: of the batches that are written.
+    pub compression: Compression,
 }
 
 impl Default for Settings {
@@ -33,6 +37,7 @@ impl Default for Settings {
             offsets_retention_ms: 10_080 * 60_000,
             offsets_retention_check_interval_ms: 600_000,
             batch_bytes_max: 1_048_588,
+            compression: Compression::None,
         }
     }
 }

@@ -74,6 +74,16 @@ impl GroupCoordinatorState {
         GroupCoordinatorState { settings, groups: BTreeMap::new() }
     }
 
+    /// What the groups obey.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// From now on so many bytes fit into a batch of the log.
+    pub fn set_batch_bytes_max(&mut self, batch_bytes_max: usize) {
+        self.settings.batch_bytes_max = batch_bytes_max;
+    }
+
     /// What the log says of a group.
     pub fn group(&self, group_id: &str) -> Option<&SavedGroup> {
         self.groups.get(group_id)

@@ -86,6 +86,11 @@ impl<S: ReplicatedState> Runtime<S> {
         &self.state
     }
 
+    /// Changes what the state obeys and its log does not tell.
+    pub fn configure(&mut self, change: impl FnOnce(&mut S)) {
+        change(&mut self.state);
+    }
+
     /// The leader's part; none while the state is loading.
     pub fn live(&self) -> Option<&S::Live> {
         self.live.as_ref()

@@ -8,6 +8,10 @@ pub trait Clock: Send + Sync {
     fn now_ms(&self) -> i64;
     /// Time since some fixed moment. Never goes back.
     fn monotonic(&self) -> Duration;
+    /// The same in milliseconds.
+    fn uptime_ms(&self) -> i64 {
+        i64::try_from(self.monotonic().as_millis()).unwrap_or(i64::MAX)
+    }
 }
 
 /// The machine's clock.

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::BorrowedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// How a file is opened.
@@ -10,6 +10,8 @@ use std::sync::Arc;
 pub enum OpenMode {
     /// For reading; it must be there.
     Read,
+    /// For reading and writing; it must be there.
+    Existing,
     /// For reading and writing; it is made if it is not there.
     ReadWrite,
     /// As [`ReadWrite`](OpenMode::ReadWrite), past the page cache. Where the file system refuses that, as `ReadWrite`:
@@ -31,6 +33,15 @@ pub struct DirEntry {
     pub len: u64,
 }
 
+/// The room of a file system, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Space {
+    /// All of it.
+    pub total_bytes: u64,
+    /// What this process may still take.
+    pub usable_bytes: u64,
+}
+
 /// A place for files.
 pub trait Disk: Send + Sync {
     /// Opens a file.
@@ -49,6 +60,12 @@ pub trait Disk: Send + Sync {
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
     /// Whether there is such a file or directory.
     fn exists(&self, path: &Path) -> bool;
+    /// The room of the file system that a directory is on.
+    fn space(&self, path: &Path) -> io::Result<Space>;
+    /// Bytes of each file that are in the page cache; none where that cannot be told. May take as long as a program takes to start.
+    fn resident_bytes(&self, paths: &[PathBuf]) -> Vec<Option<u64>> {
+        vec![None; paths.len()]
+    }
     /// Locks a file, which is made if it is not there, against other processes until the lock is dropped.
     /// [`io::ErrorKind::WouldBlock`] if it is locked already.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn FileLock>>;
@@ -81,6 +98,8 @@ pub trait File: Send + Sync {
     }
     /// Writes all of the buffer at a position; the file grows if need be. If it fails, any part may have been written.
     fn write_all_at(&self, buf: &[u8], at: u64) -> io::Result<()>;
+    /// When the content was last changed, in milliseconds since 1970.
+    fn modified_ms(&self) -> io::Result<i64>;
     /// Flushes the content, and what is needed to find it again, to stable storage.
     fn sync_data(&self) -> io::Result<()>;
     /// Takes room on the disk for a part of the file without changing its size. May do nothing where that is not supported.

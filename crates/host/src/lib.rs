@@ -7,16 +7,19 @@ mod aligned;
 mod clock;
 mod disk;
 mod memory;
+mod process;
 mod random;
 mod real_disk;
+mod residency;
 pub mod sim;
 
 use std::sync::Arc;
 
 pub use aligned::{AlignedBuffer, BLOCK_BYTES};
 pub use clock::{Clock, SystemClock};
-pub use disk::{DirEntry, Disk, File, FileLock, OpenMode};
+pub use disk::{DirEntry, Disk, File, FileLock, OpenMode, Space};
 pub use memory::memory_bytes;
+pub use process::{ProcessUsage, process_usage, raise_open_files};
 pub use random::{OsRandom, Random};
 pub use real_disk::RealDisk;
 

@@ -4,14 +4,16 @@ use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::time::UNIX_EPOCH;
 
-use rustix::fs::{FallocateFlags, FlockOperation, OFlags, fallocate, flock};
+use rustix::fs::{FallocateFlags, FlockOperation, OFlags, fallocate, flock, statvfs};
 use rustix::io::Errno;
 
 use crate::aligned::{AlignedBuffer, BLOCK_BYTES};
-use crate::disk::{DirEntry, Disk, File, FileLock, OpenMode};
+use crate::disk::{DirEntry, Disk, File, FileLock, OpenMode, Space};
+use crate::residency;
 
 /// The machine's file systems.
 #[derive(Clone, Copy, Debug, Default)]
@@ -41,7 +43,7 @@ impl RealFile {
 
     fn open(path: &Path, mode: OpenMode) -> io::Result<RealFile> {
         let flags = match mode {
-            OpenMode::Read | OpenMode::ReadWrite => OFlags::empty(),
+            OpenMode::Read | OpenMode::Existing | OpenMode::ReadWrite => OFlags::empty(),
             OpenMode::Direct => OFlags::DIRECT,
             OpenMode::DirectSync => OFlags::DIRECT | OFlags::DSYNC,
         };
@@ -57,9 +59,9 @@ impl RealFile {
 }
 
 fn open_with(path: &Path, mode: OpenMode, flags: OFlags) -> io::Result<fs::File> {
-    let write = mode != OpenMode::Read;
+    let (write, create) = (mode != OpenMode::Read, !matches!(mode, OpenMode::Read | OpenMode::Existing));
     let mut options = OpenOptions::new();
-    options.read(true).write(write).create(write).custom_flags(flags.bits().cast_signed());
+    options.read(true).write(write).create(create).custom_flags(flags.bits().cast_signed());
     options.open(path)
 }
 
@@ -91,6 +93,11 @@ impl File for RealFile {
     fn write_all_at(&self, buf: &[u8], at: u64) -> io::Result<()> {
         self.file.write_all_at(buf, at)?;
         if self.sync_each { self.file.sync_data() } else { Ok(()) }
+    }
+
+    fn modified_ms(&self) -> io::Result<i64> {
+        let since = self.file.metadata()?.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Ok(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
 
     fn sync_data(&self) -> io::Result<()> {
@@ -176,6 +183,16 @@ impl Disk for RealDisk {
         path.exists()
     }
 
+    fn space(&self, path: &Path) -> io::Result<Space> {
+        let found = statvfs(path)?;
+        let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
+        Ok(Space { total_bytes: bytes(found.f_blocks), usable_bytes: bytes(found.f_bavail) })
+    }
+
+    fn resident_bytes(&self, paths: &[PathBuf]) -> Vec<Option<u64>> {
+        residency::resident_bytes(paths)
+    }
+
     fn lock(&self, path: &Path) -> io::Result<Box<dyn FileLock>> {
         let file = open_with(path, OpenMode::ReadWrite, OFlags::empty())?;
         flock(&file, FlockOperation::NonBlockingLockExclusive)?;
@@ -244,6 +261,14 @@ mod tests {
         assert_eq!(second.kind(), io::ErrorKind::WouldBlock);
         drop(lock);
         assert!(RealDisk.lock(&path).is_ok());
+    }
+
+    #[test]
+    fn a_file_system_says_how_much_room_it_has() {
+        let dir = tempfile::tempdir().unwrap();
+        let Space { total_bytes, usable_bytes } = RealDisk.space(dir.path()).unwrap();
+        assert!(usable_bytes > 0 && usable_bytes <= total_bytes);
+        assert!(RealDisk.space(&dir.path().join("missing")).is_err());
     }
 
     #[test]

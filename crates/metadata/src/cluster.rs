@@ -8,7 +8,9 @@ use protocol::messages::{
 };
 use rpds::RedBlackTreeMapSync;
 
-use crate::ApplyError;
+use protocol::Uuid;
+
+use crate::{ApplyError, DirectoryId, Partition};
 
 /// The nodes that have registered. A registration is kept as the record that would make it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -31,6 +33,29 @@ impl Cluster {
     /// Whether a broker may lead and be in sync: it is registered, not fenced and not about to stop.
     pub fn is_active(&self, id: i32) -> bool {
         self.brokers.get(&id).is_some_and(|broker| !broker.fenced && !broker.in_controlled_shutdown)
+    }
+
+    /// Whether a log directory of a broker serves, as far as is known: it is registered, or nobody has said yet which one it is.
+    pub fn is_directory_online(&self, broker_id: i32, directory: Uuid) -> bool {
+        let unknown = directory == DirectoryId::MIGRATING || directory == DirectoryId::UNASSIGNED;
+        let registered =
+            self.brokers.get(&broker_id).map(|broker| broker.log_dirs.as_slice()).unwrap_or_default();
+        unknown
+            || (registered.is_empty() && directory != DirectoryId::LOST)
+            || registered.contains(&directory)
+    }
+
+    /// Whether the replica of a partition on a broker may lead and be in sync.
+    pub fn is_replica_online(&self, partition: &Partition, broker_id: i32) -> bool {
+        self.is_active(broker_id) && self.is_directory_online(broker_id, partition.directory_of(broker_id))
+    }
+
+    /// Whether a broker has a log directory that takes new replicas (KIP-1066).
+    pub fn takes_replicas(&self, broker_id: i32) -> bool {
+        self.brokers.get(&broker_id).is_some_and(|broker| {
+            let cordoned = broker.cordoned_log_dirs.as_deref().unwrap_or_default();
+            broker.log_dirs.is_empty() || broker.log_dirs.iter().any(|id| !cordoned.contains(id))
+        })
     }
 
     /// A controller by its id.

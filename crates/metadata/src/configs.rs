@@ -12,10 +12,18 @@ impl ResourceType {
     pub const TOPIC: ResourceType = ResourceType(2);
     /// A broker, or by the empty name all of them.
     pub const BROKER: ResourceType = ResourceType(4);
+    /// The loggers of a broker, whose levels are nowhere but in the broker (KIP-412).
+    pub const BROKER_LOGGER: ResourceType = ResourceType(8);
     /// A subscription to the clients' metrics (KIP-714).
     pub const CLIENT_METRICS: ResourceType = ResourceType(16);
     /// A group (KIP-848).
     pub const GROUP: ResourceType = ResourceType(32);
+
+    /// Whether the metadata holds settings of things of this type.
+    pub fn is_configurable(self) -> bool {
+        [ResourceType::TOPIC, ResourceType::BROKER, ResourceType::CLIENT_METRICS, ResourceType::GROUP]
+            .contains(&self)
+    }
 }
 
 /// A thing that has settings.
@@ -68,6 +76,13 @@ impl Configs {
     /// Every resource that has settings.
     pub fn resources(&self) -> impl Iterator<Item = &ConfigResource> {
         self.by_resource.keys()
+    }
+
+    /// Every resource of a type that has settings, by name.
+    pub fn of_type(&self, resource_type: ResourceType) -> impl Iterator<Item = &ConfigResource> {
+        let first = ConfigResource { resource_type, name: String::new() };
+        let all = self.by_resource.range(first..).map(|(resource, _)| resource);
+        all.take_while(move |resource| resource.resource_type == resource_type)
     }
 
     /// Sets or, without a value, removes a setting.

@@ -22,7 +22,7 @@ impl MetadataVersion {
 
     const V3_4_IV0: MetadataVersion = MetadataVersion(8);
     const V3_7_IV2: MetadataVersion = MetadataVersion(17);
-    const V4_0_IV1: MetadataVersion = MetadataVersion(23);
+    pub(crate) const V4_0_IV1: MetadataVersion = MetadataVersion(23);
 
     /// The name of the level, from 3.3-IV3 on.
     pub fn name(self) -> Option<&'static str> {
@@ -50,6 +50,11 @@ impl MetadataVersion {
     /// Whether brokers name the log directories that take no new partitions (KIP-1066).
     pub fn has_cordoned_directories(self) -> bool {
         self >= MetadataVersion::V4_3_IV0
+    }
+
+    /// Whether a level above `older`, up to this one, brought metadata that an older level cannot say.
+    pub fn changed_metadata_since(self, older: MetadataVersion) -> bool {
+        METADATA_CHANGES.iter().any(|level| (older.0 + 1..=self.0).contains(level))
     }
 
     /// In which version to write a record, so that every node at this level can read it.
@@ -82,6 +87,9 @@ impl MetadataVersion {
         since.iter().filter(|since| self >= **since).count() as i16
     }
 }
+
+/// Levels that changed what metadata says, by Kafka's table.
+const METADATA_CHANGES: [i16; 9] = [7, 8, 11, 13, 14, 15, 17, 23, 30];
 
 const NAMES: [&str; 24] = [
     "3.3-IV3", "3.4-IV0", "3.5-IV0", "3.5-IV1", "3.5-IV2", "3.6-IV0", "3.6-IV1", "3.6-IV2", "3.7-IV0",

@@ -7,6 +7,7 @@
 mod cluster;
 mod configs;
 mod delta;
+mod directory_id;
 mod error;
 mod features;
 mod image;
@@ -19,10 +20,13 @@ mod topics;
 pub use cluster::Cluster;
 pub use configs::{ConfigResource, Configs, ResourceType};
 pub use delta::Delta;
+pub use directory_id::DirectoryId;
 pub use error::ApplyError;
 pub use features::{ELIGIBLE_LEADER_REPLICAS, Features, METADATA_VERSION, MetadataVersion};
 pub use image::{Image, ProducerIds};
 pub use loader::Loader;
 pub use security::{ClientQuotas, QuotaEntity, Security};
-pub use supported::{bootstrap_features, supported_features};
+pub use supported::{
+    KRAFT_VERSION, bootstrap_features, default_levels, needed_metadata_version, supported_features,
+};
 pub use topics::{LeaderRecovery, Partition, Topic, Topics};

@@ -6,7 +6,7 @@ use protocol::Uuid;
 use protocol::messages::{MetadataRecord, PartitionChangeRecord, PartitionRecord, TopicRecord};
 use rpds::RedBlackTreeMapSync;
 
-use crate::ApplyError;
+use crate::{ApplyError, DirectoryId};
 
 /// In a change: the leader stays.
 const NO_LEADER_CHANGE: i32 = -2;
@@ -91,6 +91,12 @@ impl Partition {
         }
         merged.partition_epoch = self.partition_epoch.saturating_add(1);
         Ok(merged)
+    }
+
+    /// The log directory of a broker's replica; [`DirectoryId::MIGRATING`] if that is not known.
+    pub fn directory_of(&self, broker_id: i32) -> Uuid {
+        let place = self.replicas.iter().position(|id| *id == broker_id);
+        place.and_then(|place| self.directories.get(place)).copied().unwrap_or(DirectoryId::MIGRATING)
     }
 
     /// The record that makes this partition.

@@ -51,7 +51,7 @@ fn primitive(ty: &Type) -> &'static str {
 pub fn special_default(field: &Field, message: &Message) -> Option<String> {
     let default = field.default.as_deref();
     if is_option(field) {
-        return (default != Some("null")).then(|| format!("Some({})", plain_default(field)));
+        return (!defaults_to_null(field, message)).then(|| format!("Some({})", plain_default(field)));
     }
     match field.ty {
         Type::Records if !is_nullable_at(field, message.versions.max) => {
@@ -59,6 +59,18 @@ pub fn special_default(field: &Field, message: &Message) -> Option<String> {
         }
         Type::Array(_) | Type::Struct(_) | Type::Records | Type::Uuid | Type::Bytes => None,
         _ => default.filter(|text| !matches!(*text, "" | "0" | "false")).map(|_| plain_default(field)),
+    }
+}
+
+/// Whether the field is null unless it is set: if the table says so, and if it says nothing and null can be written in every
+/// version. (Kafka takes the empty value for the latter.)
+fn defaults_to_null(field: &Field, message: &Message) -> bool {
+    let may_always_be_null =
+        field.nullable.is_some_and(|nullable| nullable.covers(field.versions.intersect(message.versions)));
+    let is_plain = field.tag.is_none() && !matches!(field.ty, Type::Struct(_));
+    match field.default.as_deref() {
+        Some(default) => default == "null",
+        None => is_plain && may_always_be_null,
     }
 }
 
@@ -85,6 +97,9 @@ pub fn is_set(field: &Field, message: &Message) -> String {
             (Some("null"), _) => format!("self.{name}.is_some()"),
             (_, Type::Struct(_)) => {
                 format!("self.{name} != {}", special_default(field, message).unwrap_or_default())
+            }
+            _ if defaults_to_null(field, message) => {
+                format!("self.{name}.as_ref().is_some_and(|value| !value.is_empty())")
             }
             _ => format!("self.{name}.as_ref().is_none_or(|value| !value.is_empty())"),
         };

@@ -1,7 +1,7 @@
 //! One struct as Rust: its definition, default, decoder and encoder.
 
-use crate::field;
 use crate::schema::{Field, Message, Range, StructDef};
+use crate::{errors, field};
 
 /// The definition and the implementations of `Default` and `Struct`.
 pub fn generate(message: &Message, def: &StructDef) -> String {
@@ -10,7 +10,8 @@ pub fn generate(message: &Message, def: &StructDef) -> String {
     if special {
         text += &default(message, def);
     }
-    text + &format!("impl Struct for {} {{\n{}{}}}\n", def.name, decoder(message, def), encoder(message, def))
+    let (read, write, errors) = (decoder(message, def), encoder(message, def), errors::visitor(message, def));
+    text + &format!("impl Struct for {} {{\n{read}{write}{errors}}}\n", def.name)
 }
 
 fn definition(message: &Message, def: &StructDef, special: bool) -> String {

@@ -55,6 +55,21 @@ impl Compression {
     }
 }
 
+/// A compression, and how hard it tries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Compressor {
+    /// The compression.
+    pub compression: Compression,
+    /// The codec's level as in Kafka's settings (`compression.gzip.level`, …; KIP-390); none for its default. Snappy has none.
+    pub level: Option<i32>,
+}
+
+impl From<Compression> for Compressor {
+    fn from(compression: Compression) -> Compressor {
+        Compressor { compression, level: None }
+    }
+}
+
 /// Why bytes could not be compressed or decompressed.
 #[derive(Debug, Error)]
 pub enum CompressionError {
@@ -74,14 +89,15 @@ pub enum CompressionError {
     },
 }
 
-/// Compresses at the default level of each format.
-pub fn compress(compression: Compression, data: &[u8]) -> Result<Vec<u8>, CompressionError> {
+/// Compresses, at the default level of the format if none is given. A level beyond the codec's is its nearest.
+pub fn compress(compressor: impl Into<Compressor>, data: &[u8]) -> Result<Vec<u8>, CompressionError> {
+    let Compressor { compression, level } = compressor.into();
     let compressed = match compression {
         Compression::None => Ok(data.to_vec()),
-        Compression::Gzip => gzip::compress(data),
+        Compression::Gzip => gzip::compress(data, level),
         Compression::Snappy => snappy::compress(data),
-        Compression::Lz4 => lz4::compress(data),
-        Compression::Zstd => zstandard::compress(data),
+        Compression::Lz4 => lz4::compress(data, level),
+        Compression::Zstd => zstandard::compress(data, level),
     };
     compressed.map_err(|error| corrupt(compression, &error))
 }
@@ -94,15 +110,57 @@ pub fn decompress(
 ) -> Result<Vec<u8>, CompressionError> {
     let result = match compression {
         Compression::None => read_capped(data, max_bytes),
-        Compression::Gzip => gzip::decompress(data, max_bytes),
+        Compression::Gzip => read_capped(gzip::decoder(data), max_bytes),
         Compression::Snappy => snappy::decompress(data, max_bytes),
-        Compression::Lz4 => lz4::decompress(data, max_bytes),
-        Compression::Zstd => zstandard::decompress(data, max_bytes),
+        Compression::Lz4 => {
+            lz4::decoder(data).map_err(Failure::Io).and_then(|lz4| read_capped(lz4, max_bytes))
+        }
+        Compression::Zstd => {
+            zstandard::decoder(data).map_err(Failure::Io).and_then(|zstd| read_capped(zstd, max_bytes))
+        }
     };
     result.map_err(|error| match error {
         Failure::TooLarge => CompressionError::TooLarge { max_bytes },
         Failure::Io(error) => corrupt(compression, &error),
     })
+}
+
+/// What comes out of compressed bytes, a piece at a time: takes a decoder's own memory, whatever comes out. Its errors are those of
+/// [`decompress`], each inside of an [`io::Error`]; that of too much comes once more than `max_bytes` were read.
+pub fn decoder<'a>(
+    compression: Compression,
+    data: &'a [u8],
+    max_bytes: usize,
+) -> Result<Box<dyn Read + 'a>, CompressionError> {
+    let failed = |error: io::Error| corrupt(compression, &error);
+    let inner: Box<dyn Read + 'a> = match compression {
+        Compression::None => Box::new(data),
+        Compression::Gzip => Box::new(gzip::decoder(data)),
+        Compression::Snappy => Box::new(snappy::decoder(data)),
+        Compression::Lz4 => Box::new(lz4::decoder(data).map_err(failed)?),
+        Compression::Zstd => Box::new(zstandard::decoder(data).map_err(failed)?),
+    };
+    Ok(Box::new(Capped { inner, compression, left: max_bytes, max_bytes }))
+}
+
+/// Reads no more than is allowed.
+struct Capped<'a> {
+    inner: Box<dyn Read + 'a>,
+    compression: Compression,
+    left: usize,
+    max_bytes: usize,
+}
+
+impl Read for Capped<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buf).map_err(|error| match error.kind() {
+            io::ErrorKind::Interrupted => error,
+            _ => io::Error::other(corrupt(self.compression, &error)),
+        })?;
+        let too_large = CompressionError::TooLarge { max_bytes: self.max_bytes };
+        self.left = self.left.checked_sub(read).ok_or(io::Error::other(too_large))?;
+        Ok(read)
+    }
 }
 
 fn corrupt(compression: Compression, error: &io::Error) -> CompressionError {

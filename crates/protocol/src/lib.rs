@@ -15,6 +15,7 @@ pub mod metadata_record;
 mod reader;
 mod record_set;
 pub mod records;
+pub mod scram;
 mod uuid;
 mod writer;
 

@@ -11,6 +11,9 @@ pub trait Struct: Sized + Default + Clone + PartialEq + Debug {
 
     /// Writes the fields of this version.
     fn write(&self, writer: &mut Writer, version: i16) -> Result<(), EncodeError>;
+
+    /// Shows every error code in it, those of its parts too; 0 stands for no error.
+    fn visit_errors(&self, _visit: &mut impl FnMut(i16)) {}
 }
 
 /// A message of the protocol, or a record of one of the internal topics.

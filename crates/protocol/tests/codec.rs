@@ -102,3 +102,12 @@ fn a_version_outside_the_table_is_refused_both_ways() {
         }
     });
 }
+
+#[test]
+fn what_may_be_null_in_every_version_is_null_unless_it_is_set() {
+    use protocol::messages::{MetadataRequest, create_partitions_request, elect_leaders_response};
+    assert_eq!(create_partitions_request::CreatePartitionsTopic::default().assignments, None);
+    assert_eq!(elect_leaders_response::PartitionResult::default().error_message, None);
+    // Version 0 has no null for these.
+    assert_eq!(MetadataRequest::default().topics, Some(Vec::new()));
+}

@@ -3,7 +3,7 @@
 
 mod wire;
 
-use protocol::compression::{Compression, CompressionError, compress, decompress};
+use protocol::compression::{Compression, CompressionError, Compressor, compress, decompress};
 use wire::Source;
 
 fn samples() -> Vec<Vec<u8>> {
@@ -21,6 +21,34 @@ fn what_is_compressed_becomes_the_same_again() {
             let again = decompress(compression, &compressed, sample.len()).unwrap();
             assert_eq!(again, sample, "{}", compression.name());
         }
+    }
+}
+
+/// Text that is worth an effort.
+fn numbers() -> Vec<u8> {
+    (0..40_000).flat_map(|number| format!("{} ", number * number % 7_919).into_bytes()).collect()
+}
+
+#[test]
+fn every_level_gives_the_same_records_and_a_thorough_one_fewer_bytes() {
+    let sample = numbers();
+    let len = |compression, level| {
+        let compressed = compress(Compressor { compression, level: Some(level) }, &sample).unwrap();
+        assert_eq!(
+            decompress(compression, &compressed, sample.len()).unwrap(),
+            sample,
+            "{compression:?} {level}"
+        );
+        compressed.len()
+    };
+    // Kafka's default of LZ4, 9, is the fast one.
+    for (compression, quick, thorough, beyond) in [
+        (Compression::Gzip, 1, 9, 100),
+        (Compression::Lz4, 9, 12, 17),
+        (Compression::Zstd, -131_072, 19, i32::MIN),
+    ] {
+        assert!(len(compression, thorough) < len(compression, quick), "{compression:?}");
+        len(compression, beyond);
     }
 }
 

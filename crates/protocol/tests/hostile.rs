@@ -6,11 +6,13 @@ mod wire;
 
 use bytes::Bytes;
 use peak_alloc::PeakAlloc;
+use protocol::compression::Compression;
 use protocol::messages::{
     ApiVersionsRequest, ConsumerGroupDescribeRequest, FetchRequest, MetadataRequest, ProduceRequest,
     RequestKind,
 };
-use protocol::{DecodeError, EncodeError, Message, Reader, Records, Writer};
+use protocol::records::{BatchBuilder, ClientRules, TimestampType, validate_records};
+use protocol::{DecodeError, EncodeError, ErrorCode, Message, Reader, Records, Writer};
 use wire::Source;
 
 #[global_allocator]
@@ -29,11 +31,34 @@ fn peak_bytes<T>(run: impl FnOnce() -> T) -> usize {
 
 // One test for all that is measured: what runs beside it in this file allocates little.
 #[test]
-fn hostile_lengths_are_errors_and_cost_no_memory() {
+fn hostile_lengths_are_errors_and_cost_no_memory_nor_do_bombs() {
     bodies_of_29_bytes_with_giant_counts();
     every_length_replaced_by_every_giant();
     tiny_elements_stop_at_the_budget();
     a_large_honest_request_is_within_the_budget();
+    bombs_are_looked_through_a_piece_at_a_time();
+}
+
+/// A value of zeroes that is a thousand times as large as its batch, and one more byte than is allowed.
+fn bombs_are_looked_through_a_piece_at_a_time() {
+    let value = vec![0; 64 << 20];
+    let rules = ClientRules {
+        compacted: false,
+        timestamp_type: TimestampType::CreateTime,
+        timestamp_before_max_ms: i64::MAX,
+        timestamp_after_max_ms: i64::MAX,
+        open_compressed: true,
+        inflated_bytes_max: 65 << 20,
+    };
+    for compression in Compression::ALL.into_iter().filter(|compression| *compression != Compression::None) {
+        let mut builder = BatchBuilder::new(0, compression);
+        builder.push(1, None, Some(&value), &[]);
+        let bomb = builder.build();
+        let peak = peak_bytes(|| validate_records(&bomb, &rules, 1).unwrap());
+        assert!(peak < 1 << 20, "{}: {peak} bytes", compression.name());
+        let strict = ClientRules { inflated_bytes_max: 64 << 20, ..rules };
+        assert_eq!(validate_records(&bomb, &strict, 1).unwrap_err().error, ErrorCode::MessageTooLarge);
+    }
 }
 
 fn bodies_of_29_bytes_with_giant_counts() {

@@ -260,6 +260,13 @@ fn records_without_a_key_on_a_compacted_topic_are_named_by_their_place() {
         assert_eq!(refused.error, ErrorCode::InvalidRecord);
         let expected = [1, 3].map(|batch_index| RecordError { batch_index, fault: RecordFault::NoKey });
         assert_eq!(refused.record_errors, expected);
+        assert_eq!(
+            refused.told(&"t-0"),
+            "One or more records have been rejected due to 2 record errors in total, and only showing the first three errors \
+             at most: [RecordError(batchIndex=1, message='Compacted topic cannot accept message without key in topic partition \
+             t-0'), RecordError(batchIndex=3, message='Compacted topic cannot accept message without key in topic partition \
+             t-0')]"
+        );
         assert!(validate_records(&batch, &rules(), T0).is_ok());
     }
 }
@@ -270,10 +277,10 @@ fn timestamps_out_of_range_are_refused_on_topics_of_create_time() {
     let early = T0 + 1 - 3_600_000;
     let refused = validate_records(&batch, &rules(), early).unwrap_err();
     assert_eq!(refused.error, ErrorCode::InvalidTimestamp);
-    assert_eq!(
-        refused.record_errors,
-        [RecordError { batch_index: 2, fault: RecordFault::TimestampOutOfRange(T0 + 2) }]
-    );
+    let (earliest, latest) = (early.saturating_sub(rules().timestamp_before_max_ms), T0 + 1);
+    let fault = RecordFault::TimestampOutOfRange { timestamp: T0 + 2, earliest, latest };
+    assert_eq!(refused.record_errors, [RecordError { batch_index: 2, fault }]);
+    assert_eq!(refused.told(&"t-0"), "One or more records have been rejected due to invalid timestamp");
     let old = ClientRules { timestamp_before_max_ms: 1_000, ..rules() };
     assert_eq!(validate_records(&batch, &old, T0 + 1_001).unwrap_err().record_errors.len(), 1);
 
@@ -292,7 +299,8 @@ fn a_client_that_sets_append_time_is_judged_by_the_time_it_set() {
     };
     assert_eq!(with(T0), Ok(T0));
     assert_eq!(with(T0 + 4_000_000).unwrap_err().record_errors.len(), 3);
-    assert_eq!(with(NO_TIMESTAMP).unwrap_err().record_errors[0].fault, RecordFault::LogAppendTime);
+    let faults = with(NO_TIMESTAMP).unwrap_err().record_errors;
+    assert!(matches!(faults[0].fault, RecordFault::LogAppendTime(_)));
 }
 
 #[test]
@@ -331,10 +339,12 @@ fn offsets_within_a_batch_must_be_sequential_from_clients() {
     verify(&batch).unwrap();
     batch[23..27].copy_from_slice(&1_i32.to_be_bytes());
     let refused = validate_records(&with_crc(batch), &rules(), T0).unwrap_err();
-    assert_eq!(
-        refused.record_errors,
-        [RecordError { batch_index: 1, fault: RecordFault::OffsetNotSequential }]
-    );
+    let [RecordError { batch_index: 1, fault: RecordFault::OffsetNotSequential(record) }] =
+        refused.record_errors[..]
+    else {
+        panic!("{refused:?}");
+    };
+    assert_eq!((record.offset_delta, record.timestamp, record.key_bytes), (2, T0, 0));
 }
 
 #[test]
@@ -365,4 +375,63 @@ fn old_formats_are_told_from_garbage() {
     length[8..12].copy_from_slice(&(-5_i32).to_be_bytes());
     assert_eq!(verify(&length), Err(BatchError::InvalidLength(-5)));
     assert_eq!(Batches::new(&length).count(), 1);
+}
+
+/// What compaction leaves of a batch if it keeps the records that pass a test.
+fn thinned(batch: &Bytes, horizon: Option<i64>, keep: impl Fn(&RecordRef<'_>) -> bool) -> Bytes {
+    let header = BatchHeader::parse(batch).expect("a batch");
+    let payload = match header.compression().expect("a codec") {
+        Compression::None => batch[61..].to_vec(),
+        compression => protocol::compression::decompress(compression, &batch[61..], CAP).expect("a batch"),
+    };
+    let mut kept = KeptRecords::default();
+    for placed in placed_records(header.records_count, &payload) {
+        let (place, record) = placed.expect("a record");
+        if keep(&record) {
+            kept.add(place, header.timestamp_of(&record));
+        }
+    }
+    kept.rebuild(&header, &payload, horizon).expect("a batch")
+}
+
+#[test]
+fn a_batch_that_is_cut_down_keeps_offsets_producer_codec_and_the_records_that_are_kept() {
+    for compression in Compression::ALL {
+        let whole = simple(compression);
+        let thin = thinned(&whole, None, |record| record.offset_delta != 1);
+        let header = verify(&thin).unwrap();
+        let before = BatchHeader::parse(&whole).unwrap();
+        assert_eq!((header.base_offset, header.last_offset()), (before.base_offset, before.last_offset()));
+        assert_eq!((header.producer_id, header.base_sequence, header.last_sequence()), (9, 5, 7));
+        assert_eq!((header.records_count, header.compression()), (2, Ok(compression)));
+        let expected: Vec<_> = all(&whole).into_iter().filter(|record| record.offset != 1).collect();
+        assert_eq!(all(&thin), expected);
+    }
+    let first = thinned(&simple(Compression::None), None, |record| record.offset_delta == 0);
+    assert_eq!(verify(&first).unwrap().max_timestamp, T0);
+}
+
+#[test]
+fn a_delete_horizon_is_set_once_and_leaves_the_timestamps_as_they_were() {
+    for compression in Compression::ALL {
+        let whole = simple(compression);
+        let marked = thinned(&whole, Some(T0 + 86_400_000), |_| true);
+        let header = verify(&marked).unwrap();
+        assert_eq!(header.delete_horizon_ms(), Some(T0 + 86_400_000));
+        assert_eq!(all(&marked), all(&whole));
+        let thin = thinned(&marked, None, |record| record.offset_delta == 2);
+        assert_eq!(verify(&thin).unwrap().delete_horizon_ms(), Some(T0 + 86_400_000));
+        assert_eq!(all(&thin)[..], all(&whole)[2..]);
+    }
+}
+
+#[test]
+fn an_empty_batch_tells_of_its_producer_and_offsets_alone() {
+    let marked = thinned(&simple(Compression::Zstd), Some(T0), |_| true);
+    let empty = empty_batch(&BatchHeader::parse(&marked).unwrap());
+    let header = verify(&empty).unwrap();
+    assert_eq!((header.last_offset(), header.last_sequence(), header.producer_epoch), (2, 7, 1));
+    assert_eq!((header.records_count, header.delete_horizon_ms()), (0, None));
+    assert_eq!((header.base_timestamp, header.max_timestamp), (NO_TIMESTAMP, T0 + 2));
+    assert!(all(&empty).is_empty() && header.compression() == Ok(Compression::None));
 }

@@ -79,7 +79,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let voters = vec![Voter { id: 1, host: "127.0.0.1".to_owned(), port }];
     let voters = if standalone { Vec::new() } else { voters };
-    let mut settings = QuorumSettings::new(1, loaded[0].directory_id, voters);
+    let mut settings = QuorumSettings::new(1, loaded.directories[0].directory_id, voters);
     settings.snapshot_bytes = 50_000;
     runtime.block_on(write(host, &dir, settings, at_once))
 }

@@ -11,6 +11,7 @@ use protocol::compression::Compression;
 use protocol::messages::{BeginTransactionRecord, EndTransactionRecord, MetadataRecord};
 use protocol::metadata_record;
 use protocol::records::BatchBuilder;
+use storage::StorageError;
 use tokio::sync::oneshot;
 
 use crate::QuorumError;
@@ -39,6 +40,8 @@ pub(crate) struct Decided<R> {
 /// A batch that is not appended yet, and who waits for it.
 struct Gathered {
     builder: BatchBuilder,
+    /// Of all its records: Kafka's quorum takes no others.
+    timestamp_ms: i64,
     waiters: Vec<Waiter>,
 }
 
@@ -60,10 +63,12 @@ impl Gathering {
         Gathering { pending: committed, next_offset, batches: VecDeque::new(), in_flight: None, closed: None }
     }
 
-    /// Decides a change on the metadata with all changes before it. If it cannot be made, nothing has changed.
+    /// Decides a change on the metadata with all changes before it. If it cannot be made, nothing has changed. `no_room` says why
+    /// there is none for records.
     pub(crate) fn decide<R>(
         &mut self,
         now_ms: i64,
+        no_room: Option<StorageError>,
         decide: impl FnOnce(&Image, i64) -> (Vec<MetadataRecord>, R),
     ) -> Result<Decided<R>, QuorumError> {
         if let Some(error) = &self.closed {
@@ -71,6 +76,9 @@ impl Gathering {
         }
         let (records, reply) = decide(self.pending.image(), self.next_offset);
         if !records.is_empty() {
+            if let Some(error) = no_room {
+                return Err(QuorumError::NoRoom(error));
+            }
             let encoded = Encoded::new(&records, self.pending.image())?;
             self.apply(&records)?;
             self.add(encoded, now_ms);
@@ -91,22 +99,22 @@ impl Gathering {
     /// Adds records to the last batch, or new ones: they are never seen in part.
     fn add(&mut self, encoded: Encoded, now_ms: i64) {
         if !self.batches.back().is_some_and(|last| encoded.fits(&last.builder)) {
-            self.start_batch();
+            self.start_batch(now_ms);
         }
         for value in encoded.values {
             if !self.batches.back().is_some_and(|last| fits(&last.builder, value_bytes_max(&value), 1)) {
-                self.start_batch();
+                self.start_batch(now_ms);
             }
             if let Some(last) = self.batches.back_mut() {
-                last.builder.push(now_ms, None, Some(&value), &[]);
+                last.builder.push(last.timestamp_ms, None, Some(&value), &[]);
                 self.next_offset = last.builder.next_offset();
             }
         }
     }
 
-    fn start_batch(&mut self) {
+    fn start_batch(&mut self, timestamp_ms: i64) {
         let builder = BatchBuilder::new(self.next_offset, Compression::None);
-        self.batches.push_back(Gathered { builder, waiters: Vec::new() });
+        self.batches.push_back(Gathered { builder, timestamp_ms, waiters: Vec::new() });
     }
 
     /// The outcome of all there is so far: a reply may rest on it even if it needs no records of its own.
@@ -120,7 +128,7 @@ impl Gathering {
 
     /// The next batch to append, of which the outcome is to be told.
     pub(crate) fn take(&mut self) -> Option<Bytes> {
-        let Gathered { builder, waiters } = self.batches.pop_front()?;
+        let Gathered { builder, waiters, .. } = self.batches.pop_front()?;
         self.in_flight = Some(waiters);
         Some(builder.build())
     }
@@ -235,11 +243,23 @@ mod tests {
     }
 
     fn decide(gathering: &mut Gathering, records: Vec<MetadataRecord>) -> Result<Decided<i64>, QuorumError> {
-        gathering.decide(1_000, |_, offset| (records, offset))
+        gathering.decide(1_000, None, |_, offset| (records, offset))
     }
 
     fn outcome(decided: &mut Decided<i64>) -> Option<bool> {
         decided.outcome.as_mut().and_then(|outcome| outcome.try_recv().ok()).map(|told| told.is_ok())
+    }
+
+    #[test]
+    fn the_records_of_a_batch_have_one_timestamp_whenever_they_were_decided() {
+        let mut gathering = gathering(30);
+        for now_ms in [1_000, 1_001, 999] {
+            gathering.decide(now_ms, None, |_, _| (vec![topic(now_ms as u128)], ())).unwrap();
+        }
+        let batch = gathering.take().unwrap();
+        let all: Vec<i64> =
+            records(&batch, 1 << 20).unwrap().map(|record| record.unwrap().timestamp).collect();
+        assert_eq!(all, [1_000; 3]);
     }
 
     #[test]

@@ -3,13 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use host::{Disk, Host};
+use metadata::DirectoryId;
 use protocol::Uuid;
 use storage::files::meta_properties::{self, MetaProperties};
 use storage::files::{FileError, names};
 use thiserror::Error;
-
-/// The ids below this number stand for something else than a directory (KIP-858).
-const RESERVED_IDS: u128 = 100;
 
 /// The log directories of a node do not belong together, or to it. In the words of Apache Kafka.
 #[derive(Debug, Error)]
@@ -88,8 +86,18 @@ pub struct LoadedDirectory {
     pub directory_id: Uuid,
 }
 
+/// The log directories of a node.
+#[derive(Debug, Default)]
+pub struct LoadedDirectories {
+    /// Those that can be read, in the order of the settings.
+    pub directories: Vec<LoadedDirectory>,
+    /// Those whose disk fails, and how.
+    pub unreadable: Vec<(PathBuf, FileError)>,
+}
+
 /// Reads what the log directories of a node say of themselves, in their order, and checks that all are formatted, for this node
-/// and for one cluster, and that the metadata log is in none but its own. A directory of an old version gets an id.
+/// and for one cluster, and that the metadata log is in none but its own. A directory of an old version gets an id. One that cannot
+/// be read is no hindrance, unless it is that of the metadata log.
 ///
 /// The directory of the metadata log is checked too, whether or not it is listed.
 pub fn load_directories(
@@ -97,8 +105,8 @@ pub fn load_directories(
     log_dirs: &[PathBuf],
     metadata_log_dir: &Path,
     node_id: i32,
-) -> Result<Vec<LoadedDirectory>, VerifyError> {
-    let known = load_all(&*host.disk, &with(log_dirs, metadata_log_dir))?;
+) -> Result<LoadedDirectories, VerifyError> {
+    let (known, unreadable) = load_all(&*host.disk, &with(log_dirs, metadata_log_dir), metadata_log_dir)?;
     if let Some((path, _)) = known.iter().find(|(_, properties)| properties.is_none()) {
         return Err(VerifyError::NotFormatted(path.clone()));
     }
@@ -114,7 +122,8 @@ pub fn load_directories(
         cluster_id: properties.cluster_id,
         directory_id: properties.directory_id.unwrap_or_default(),
     };
-    Ok(formatted.into_iter().map(loaded).collect())
+    let directories = formatted.into_iter().map(loaded).collect();
+    Ok(LoadedDirectories { directories, unreadable })
 }
 
 /// All directories, each once: that of the metadata log may be one of the others.
@@ -130,10 +139,18 @@ pub(crate) fn with(log_dirs: &[PathBuf], metadata_log_dir: &Path) -> Vec<PathBuf
 
 type Known = Vec<(PathBuf, Option<MetaProperties>)>;
 
-fn load_all(disk: &dyn Disk, dirs: &[PathBuf]) -> Result<Known, FileError> {
-    let load =
-        |dir: &PathBuf| Ok((dir.clone(), meta_properties::load(disk, &dir.join(meta_properties::NAME))?));
-    dirs.iter().map(load).collect()
+type Unreadable = Vec<(PathBuf, FileError)>;
+
+fn load_all(disk: &dyn Disk, dirs: &[PathBuf], needed: &Path) -> Result<(Known, Unreadable), FileError> {
+    let (mut known, mut unreadable) = (Known::new(), Unreadable::new());
+    for dir in dirs {
+        match meta_properties::load(disk, &dir.join(meta_properties::NAME)) {
+            Ok(properties) => known.push((dir.clone(), properties)),
+            Err(error @ FileError::Io { .. }) if dir != needed => unreadable.push((dir.clone(), error)),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((known, unreadable))
 }
 
 /// Checks that formatted directories belong to one node of one cluster, this one if it is known.
@@ -163,7 +180,7 @@ fn check_directory_id(
     directory_id: Option<Uuid>,
 ) -> Result<(), VerifyError> {
     let Some(id) = directory_id else { return Ok(()) };
-    if is_reserved(id) {
+    if DirectoryId::is_reserved(id) {
         return Err(VerifyError::ReservedDirectoryId { path: dir.to_owned(), id });
     }
     match before.iter().find(|(_, properties)| properties.directory_id == Some(id)) {
@@ -191,17 +208,13 @@ fn give_missing_ids(host: &Host, formatted: &mut [(PathBuf, MetaProperties)]) ->
     Ok(())
 }
 
-fn is_reserved(id: Uuid) -> bool {
-    u128::from_be_bytes(id.0) < RESERVED_IDS
-}
-
 /// A new id: none that stands for something else, and none that a command line would take for an option.
 pub(crate) fn new_directory_id(host: &Host) -> Uuid {
     loop {
         let mut bits = [0; 16];
         host.random.fill(&mut bits);
         let id = Uuid::from_random(bits);
-        if !is_reserved(id) && !id.to_string().starts_with('-') {
+        if !DirectoryId::is_reserved(id) && !id.to_string().starts_with('-') {
             return id;
         }
     }

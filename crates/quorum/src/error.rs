@@ -17,6 +17,9 @@ pub enum QuorumError {
         "the metadata log cannot be read or written: {0}; free or replace the disk and start the node again"
     )]
     Storage(#[from] StorageError),
+    /// The disk of the metadata log is full. Nothing was changed; it can be once there is room.
+    #[error("the metadata cannot be changed before there is room on its disk: {0}")]
+    NoRoom(StorageError),
     /// One of the files beside the log cannot be read or written.
     #[error("{0}; free or replace the disk and start the node again")]
     File(Arc<FileError>),

@@ -1,15 +1,11 @@
 //! Which levels of which features a new cluster starts with.
 
 use metadata::{
-    ELIGIBLE_LEADER_REPLICAS, METADATA_VERSION, MetadataVersion, bootstrap_features, supported_features,
+    ELIGIBLE_LEADER_REPLICAS, KRAFT_VERSION, METADATA_VERSION, MetadataVersion, bootstrap_features,
+    needed_metadata_version, supported_features,
 };
 use protocol::messages::{FeatureLevelRecord, MetadataRecord};
 use thiserror::Error;
-
-/// The version of the Raft protocol (KIP-853). It is no record of the metadata: voters keep it among themselves.
-pub(crate) const KRAFT_VERSION: &str = "kraft.version";
-/// 4.0-IV1, the first with eligible leader replicas.
-const ELR_SINCE: MetadataVersion = MetadataVersion(23);
 
 /// A level that was asked for cannot be had. In the words of Apache Kafka's tool.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -66,9 +62,11 @@ pub(crate) fn initial_features(
     overrides.iter().try_for_each(|(name, level)| check(name, *level, dynamic))?;
     let asked = |wanted: &str| overrides.iter().rfind(|(name, _)| name == wanted).map(|(_, level)| *level);
     let version = asked(METADATA_VERSION).map_or(version, MetadataVersion);
-    if let Some(level) = asked(ELIGIBLE_LEADER_REPLICAS).filter(|level| *level > 0 && !version.has_elr()) {
-        let needed = ELR_SINCE.0;
-        return Err(FeatureError::DependsOn { name: ELIGIBLE_LEADER_REPLICAS, level, needed });
+    if let Some(level) = asked(ELIGIBLE_LEADER_REPLICAS)
+        && let Some(needed) = needed_metadata_version(ELIGIBLE_LEADER_REPLICAS, level)
+        && version < needed
+    {
+        return Err(FeatureError::DependsOn { name: ELIGIBLE_LEADER_REPLICAS, level, needed: needed.0 });
     }
     let defaults = bootstrap_features(version);
     let default = |wanted: &str| {

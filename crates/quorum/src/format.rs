@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use config::BrokerConfig;
 use host::{Disk, Host};
-use metadata::{MetadataVersion, supported_features};
+use metadata::{KRAFT_VERSION, MetadataVersion, supported_features};
 use protocol::messages::{MetadataRecord, VotersRecord, voters_record};
 use protocol::{EncodeError, Uuid, metadata_record};
 use storage::files::meta_properties::{self, MetaProperties};
@@ -15,7 +15,7 @@ use storage::files::{FileError, names};
 use thiserror::Error;
 
 use crate::directories::{self, VerifyError, new_directory_id};
-use crate::features::{FeatureError, KRAFT_VERSION, initial_features};
+use crate::features::{FeatureError, initial_features};
 
 /// What log directories are to be formatted for.
 #[derive(Clone, Debug)]
@@ -57,10 +57,25 @@ impl Formatting {
 /// Where the voters of the metadata quorum are written down.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum VoterSet {
-    /// In the settings, as `controller.quorum.voters`; or in the log of others (`--no-initial-controllers`, brokers).
+    /// In the settings, as `controller.quorum.voters`.
     Elsewhere,
+    /// In the log of others (`--no-initial-controllers`, brokers).
+    LogOfOthers,
     /// In the log, where this node is the only one: `--standalone`. These are its controller listeners.
     Standalone(Vec<Endpoint>),
+    /// In the log, which says the same on each of them: `--initial-controllers`. Others may be given it too.
+    Initial(Vec<InitialVoter>),
+}
+
+/// A voter that a quorum begins with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InitialVoter {
+    /// Id of the node.
+    pub id: i32,
+    /// Id of the directory of its metadata log.
+    pub directory_id: Uuid,
+    /// Where it listens for other controllers.
+    pub endpoint: Endpoint,
 }
 
 /// Where a voter listens.
@@ -105,6 +120,8 @@ pub enum DirectoryKind {
     Data,
     /// The metadata log, whose voters are written down elsewhere.
     Metadata,
+    /// The metadata log, in which others are the voters.
+    DynamicMetadata,
     /// The metadata log, in which this node is a voter.
     DynamicMetadataVoter,
 }
@@ -114,6 +131,7 @@ impl std::fmt::Display for DirectoryKind {
         f.write_str(match self {
             DirectoryKind::Data => "data directory",
             DirectoryKind::Metadata => "metadata directory",
+            DirectoryKind::DynamicMetadata => "dynamic metadata directory",
             DirectoryKind::DynamicMetadataVoter => "dynamic metadata voter directory",
         })
     }
@@ -214,14 +232,14 @@ struct Formatter<'a> {
 impl Formatter<'_> {
     fn format(&self, path: &Path) -> Result<FormattedDirectory, FormatError> {
         let kind = self.kind(path);
-        let directory_id = new_directory_id(self.host);
+        let directory_id = self.directory_id(kind);
         let disk = &*self.host.disk;
         make_durable_dir(disk, path)?;
         snapshot::store(disk, &path.join(snapshot::BOOTSTRAP), &self.bootstrap)?;
-        if let (DirectoryKind::DynamicMetadataVoter, VoterSet::Standalone(endpoints)) =
-            (kind, &self.formatting.voters)
+        if kind != DirectoryKind::Data
+            && let Some(voters) = self.voters(directory_id)
         {
-            self.store_voters(path, endpoints, directory_id)?;
+            self.store_voters(path, voters)?;
         }
         let Formatting { cluster_id, node_id, .. } = self.formatting;
         let properties = MetaProperties {
@@ -241,28 +259,50 @@ impl Formatter<'_> {
     fn kind(&self, path: &Path) -> DirectoryKind {
         match self.formatting.voters {
             _ if path != self.formatting.metadata_log_dir => DirectoryKind::Data,
-            VoterSet::Elsewhere => DirectoryKind::Metadata,
-            VoterSet::Standalone(_) => DirectoryKind::DynamicMetadataVoter,
+            VoterSet::Elsewhere | VoterSet::LogOfOthers => DirectoryKind::Metadata,
+            VoterSet::Initial(_) if self.own_voter().is_none() => DirectoryKind::DynamicMetadata,
+            VoterSet::Standalone(_) | VoterSet::Initial(_) => DirectoryKind::DynamicMetadataVoter,
         }
     }
 
+    /// What the initial voters say of this node.
+    fn own_voter(&self) -> Option<&InitialVoter> {
+        match &self.formatting.voters {
+            VoterSet::Initial(voters) => voters.iter().find(|voter| voter.id == self.formatting.node_id),
+            _ => None,
+        }
+    }
+
+    fn directory_id(&self, kind: DirectoryKind) -> Uuid {
+        let own = self.own_voter().filter(|_| kind == DirectoryKind::DynamicMetadataVoter);
+        own.map_or_else(|| new_directory_id(self.host), |voter| voter.directory_id)
+    }
+
+    /// The voters, if they are in the log of this node, whose directory has this id.
+    fn voters(&self, directory_id: Uuid) -> Option<VotersRecord> {
+        let voters = match &self.formatting.voters {
+            VoterSet::Elsewhere | VoterSet::LogOfOthers => return None,
+            VoterSet::Standalone(endpoints) => vec![voter(self.formatting.node_id, directory_id, endpoints)],
+            VoterSet::Initial(voters) => {
+                let of =
+                    |it: &InitialVoter| voter(it.id, it.directory_id, std::slice::from_ref(&it.endpoint));
+                voters.iter().map(of).collect()
+            }
+        };
+        Some(VotersRecord { version: 0, voters })
+    }
+
     /// The first snapshot of the metadata log says no more than who votes (KIP-853).
-    fn store_voters(
-        &self,
-        path: &Path,
-        endpoints: &[Endpoint],
-        directory_id: Uuid,
-    ) -> Result<(), FormatError> {
+    fn store_voters(&self, path: &Path, voters: VotersRecord) -> Result<(), FormatError> {
         let dir = path.join(names::METADATA_DIR);
         make_durable_dir(&*self.host.disk, &dir)?;
-        let voters = voters_record(self.formatting.node_id, directory_id, endpoints);
         let now_ms = self.host.clock.now_ms();
         let content = SnapshotWriter::new(0, now_ms, now_ms, Some(voters))?.finish();
         Ok(snapshot::store(&*self.host.disk, &dir.join(names::of_snapshot(0, 0)), &content)?)
     }
 }
 
-fn voters_record(voter_id: i32, voter_directory_id: Uuid, endpoints: &[Endpoint]) -> VotersRecord {
+fn voter(voter_id: i32, voter_directory_id: Uuid, endpoints: &[Endpoint]) -> voters_record::Voter {
     let supported = supported_features().find(|(name, ..)| *name == KRAFT_VERSION);
     let (_, min_supported_version, max_supported_version) = supported.unwrap_or((KRAFT_VERSION, 0, 1));
     let endpoint = |endpoint: &Endpoint| voters_record::Endpoint {
@@ -270,7 +310,7 @@ fn voters_record(voter_id: i32, voter_directory_id: Uuid, endpoints: &[Endpoint]
         host: endpoint.host.clone(),
         port: endpoint.port,
     };
-    let voter = voters_record::Voter {
+    voters_record::Voter {
         voter_id,
         voter_directory_id,
         endpoints: endpoints.iter().map(endpoint).collect(),
@@ -278,8 +318,7 @@ fn voters_record(voter_id: i32, voter_directory_id: Uuid, endpoints: &[Endpoint]
             min_supported_version,
             max_supported_version,
         },
-    };
-    VotersRecord { version: 0, voters: vec![voter] }
+    }
 }
 
 /// The content of `bootstrap.checkpoint`.

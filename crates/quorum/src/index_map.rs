@@ -51,6 +51,14 @@ impl IndexMap {
         self.first_index() + self.batches.len() as u64 - 1
     }
 
+    /// Takes back the entries that begin at an offset or later.
+    pub(crate) fn take_back(&mut self, end_offset: i64) {
+        while self.batches.back().is_some_and(|batch| batch.base_offset >= end_offset) {
+            self.batches.pop_back();
+        }
+        self.end_offset = end_offset;
+    }
+
     /// The entry of this index, if it is here.
     pub(crate) fn get(&self, index: u64) -> Option<Place> {
         let at = usize::try_from(index.checked_sub(self.first_index())?).ok()?;

@@ -54,11 +54,12 @@ mod state_machine;
 mod voters;
 
 pub use crate::quorum::{Changed, Quorum};
-pub use directories::{LoadedDirectory, VerifyError, load_directories};
+pub use directories::{LoadedDirectories, LoadedDirectory, VerifyError, load_directories};
 pub use error::QuorumError;
 pub use features::FeatureError;
 pub use format::{
-    DirectoryKind, Endpoint, FormatError, Formatted, FormattedDirectory, Formatting, VoterSet, format,
+    DirectoryKind, Endpoint, FormatError, Formatted, FormattedDirectory, Formatting, InitialVoter, VoterSet,
+    format,
 };
 pub use listener::{CommittedImage, MetadataListener};
 pub use settings::QuorumSettings;

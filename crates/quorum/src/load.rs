@@ -148,7 +148,7 @@ pub(crate) fn read_batches(log: &Log, offset: i64) -> Result<Option<Bytes>, Stor
         SliceData::Empty => Ok(None),
         SliceData::Memory(mut batches) if batches.len() == 1 => Ok(batches.pop()),
         SliceData::Memory(batches) => Ok(Some(batches.concat().into())),
-        SliceData::File { file, position, len } => {
+        SliceData::File { file, position, len, .. } => {
             let mut bytes = vec![0; len];
             let read = file.read_exact_at(&mut bytes, position);
             read.map_err(|source| StorageError::Io {

@@ -5,20 +5,44 @@ use std::fmt::Debug;
 use std::io;
 use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use bytes::Bytes;
 use openraft::storage::{LogFlushed, RaftLogStorage};
 use openraft::{AnyError, EntryPayload, LogId, LogState, OptionalSend, RaftLogReader, StorageIOError, Vote};
 use protocol::records::{BatchHeader, Batches};
 use storage::files::{FileError, quorum_state};
-use storage::{AppendInfo, Appended, Origin, StorageError};
-use tokio::sync::mpsc;
+use storage::{AppendError, AppendInfo, Appended, Origin, StorageError};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::index_map::Place;
 use crate::load::read_batches;
 use crate::raft::{Batch, Entry, RaftStorageError, TypeConfig, epoch_of, log_id};
 use crate::shared::Shared;
+
+/// After how long it is looked again whether a full disk has room.
+const RETRY: Duration = Duration::from_millis(100);
+
+/// Why an entry is not on disk.
+enum NotAppended {
+    /// The disk did not take it: if it was only full, it may later.
+    Disk(StorageError),
+    Raft(RaftStorageError),
+}
+
+impl From<StorageError> for NotAppended {
+    fn from(error: StorageError) -> NotAppended {
+        NotAppended::Disk(error)
+    }
+}
+
+impl From<RaftStorageError> for NotAppended {
+    fn from(error: RaftStorageError) -> NotAppended {
+        NotAppended::Raft(error)
+    }
+}
 
 /// The log and the vote.
 pub(crate) struct LogStore {
@@ -41,21 +65,51 @@ impl LogStore {
         log_id(self.shared.voter.node_id, index, epoch)
     }
 
+    /// Appends entries, which are on disk when this returns.
+    async fn append_durably(&self, entries: &[Entry]) -> Result<(), NotAppended> {
+        let mut last = None;
+        for entry in entries {
+            last = Some(self.append_entry(entry)?);
+        }
+        let Some(appended) = last else { return Ok(()) };
+        let (sender, durable) = oneshot::channel();
+        // Whoever does not wait any more need not know.
+        let tell = move |result| sender.send(result).unwrap_or_default();
+        self.shared.log_dir.journal().when_durable(appended.position, Box::new(tell));
+        Ok(durable.await.unwrap_or(Err(StorageError::Closed))?)
+    }
+
+    /// Waits as long as the disk is full and until the log has gone back to what is on it. False if that is in vain.
+    async fn wait_for_room(&self) -> bool {
+        let Shared { log_dir, log, is_closing, .. } = &*self.shared;
+        while log_dir.refusal().is_some() || log.durable_end_offset() < log.log_end_offset() {
+            if log_dir.failure().is_some() || is_closing.load(Ordering::Acquire) {
+                return false;
+            }
+            // Nobody tells when there is room again.
+            tokio::time::sleep(RETRY).await;
+        }
+        true
+    }
+
     /// Appends one entry: a batch of records, or the one that starts an epoch.
-    fn append_entry(&self, entry: Entry) -> Result<Appended, RaftStorageError> {
+    fn append_entry(&self, entry: &Entry) -> Result<Appended, NotAppended> {
         let id = entry.log_id;
         let failed = |error: &dyn std::error::Error| {
-            RaftStorageError::from(StorageIOError::write_log_entry(id, AnyError::error(error)))
+            NotAppended::from(RaftStorageError::from(StorageIOError::write_log_entry(
+                id,
+                AnyError::error(error),
+            )))
         };
         let epoch = epoch_of(id.leader_id.term);
         let now_ms = self.shared.host.clock.now_ms();
-        let (bytes, expected) = match entry.payload {
+        let (bytes, expected) = match &entry.payload {
             EntryPayload::Blank => {
                 (self.shared.voter.leader_change(epoch, now_ms).map_err(|error| failed(&error))?, None)
             }
             EntryPayload::Normal(Batch(bytes)) => {
-                let header = BatchHeader::parse(&bytes).map_err(|error| failed(&error))?;
-                (bytes, Some(header.base_offset))
+                let header = BatchHeader::parse(bytes).map_err(|error| failed(&error))?;
+                (bytes.clone(), Some(header.base_offset))
             }
             EntryPayload::Membership(_) => {
                 return Err(failed(&io::Error::other("the voters cannot be changed")));
@@ -63,7 +117,10 @@ impl LogStore {
         };
         self.check_place(&id, expected)?;
         let info = AppendInfo { leader_epoch: epoch, now_ms, origin: Origin::Raft };
-        let appended = self.shared.log.append(bytes, info).map_err(|error| failed(&error))?;
+        let appended = self.shared.log.append(bytes, info).map_err(|error| match error {
+            AppendError::Storage(error) => NotAppended::Disk(error),
+            other => failed(&other),
+        })?;
         self.shared.index.lock().push(appended.base_offset, appended.last_offset + 1, epoch);
         Ok(appended)
     }
@@ -90,16 +147,13 @@ impl LogStore {
         let failed = |error| RaftStorageError::from(StorageIOError::write_vote(error));
         match storing.await {
             Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) if error.is_disk_full() => {
+                tracing::warn!(%error, "there is no room for the vote; the first batch of the epoch says it too");
+                Ok(())
+            }
             Ok(Err(error)) => Err(failed(AnyError::error(error))),
             Err(error) => Err(failed(AnyError::error(error))),
         }
-    }
-
-    fn report_when_durable(&self, appended: &Appended, callback: LogFlushed<TypeConfig>) {
-        let report = move |durable: Result<(), StorageError>| {
-            callback.log_io_completed(durable.map_err(io::Error::other));
-        };
-        self.shared.log_dir.journal().when_durable(appended.position, Box::new(report));
     }
 }
 
@@ -153,14 +207,21 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         I::IntoIter: OptionalSend,
     {
         self.check_vote().await?;
-        let mut last = None;
-        for entry in entries {
-            last = Some(self.append_entry(entry)?);
+        let entries: Vec<Entry> = entries.into_iter().collect();
+        let end_offset = self.shared.index.lock().end_offset();
+        loop {
+            let error = match self.append_durably(&entries).await {
+                Ok(()) => break,
+                Err(NotAppended::Raft(error)) => return Err(error),
+                Err(NotAppended::Disk(error)) => error,
+            };
+            self.shared.index.lock().take_back(end_offset);
+            // openraft takes a refusal for the end of its storage.
+            if !self.wait_for_room().await {
+                return Err(StorageIOError::write_logs(AnyError::error(error)).into());
+            }
         }
-        match last {
-            Some(appended) => self.report_when_durable(&appended, callback),
-            None => callback.log_io_completed(Ok(())),
-        }
+        callback.log_io_completed(Ok(()));
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! The quorum from its start to its stop.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -108,6 +109,7 @@ impl Quorum {
             voter,
             index: Mutex::new(loaded.index),
             image: ArcSwap::from_pointee(image),
+            is_closing: AtomicBool::new(false),
         });
         let (alive, ended) = mpsc::channel(1);
         let machine = StateMachine::new(
@@ -177,6 +179,8 @@ impl Quorum {
     /// in one batch, perhaps with those of others. If they do not fit one (8 MiB, 10,000 records) they become a transaction, whose
     /// first record comes one offset later than `decide` was told.
     ///
+    /// While the disk is full changes are refused, and those that were decided before wait for room.
+    ///
     /// If it fails, nothing was changed, unless the error is [`Failed`](QuorumError::Failed): then the next start shows whether it
     /// was. Who drops the future does not take the change back.
     pub async fn change<R>(
@@ -184,7 +188,8 @@ impl Quorum {
         decide: impl FnOnce(&Image, i64) -> (Vec<MetadataRecord>, R) + Send,
     ) -> Result<Changed<R>, QuorumError> {
         let now_ms = self.shared.host.clock.now_ms();
-        let decided = self.changes.gathering.lock().decide(now_ms, decide)?;
+        let no_room = self.shared.log_dir.refusal().filter(|_| self.shared.log_dir.failure().is_none());
+        let decided = self.changes.gathering.lock().decide(now_ms, no_room, decide)?;
         if let Some(outcome) = decided.outcome {
             self.changes.arrived.notify_one();
             outcome.await.unwrap_or(Err(QuorumError::Stopped))?;
@@ -195,6 +200,16 @@ impl Quorum {
     /// The epoch in which this node leads.
     pub fn leader_epoch(&self) -> i32 {
         self.epoch
+    }
+
+    /// The id of the directory that this node votes with.
+    pub fn directory_id(&self) -> Uuid {
+        self.shared.settings.directory_id
+    }
+
+    /// The level of `kraft.version`: 1 where the log says who votes, 0 where the settings do.
+    pub fn kraft_version(&self) -> i16 {
+        self.shared.voter.known.kraft_version
     }
 
     /// The offset after the last record that is committed.
@@ -225,6 +240,7 @@ impl Quorum {
     }
 
     fn close(&self) {
+        self.shared.is_closing.store(true, Ordering::Release);
         self.changes.gathering.lock().close();
         self.changes.arrived.notify_one();
     }

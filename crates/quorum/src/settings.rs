@@ -2,7 +2,7 @@
 
 use config::{BrokerConfig, Voter};
 use protocol::Uuid;
-use storage::LogConfig;
+use storage::{LogConfig, RetentionRules};
 
 /// The settings of the quorum.
 #[derive(Clone, Debug)]
@@ -32,7 +32,8 @@ impl QuorumSettings {
             node_id,
             directory_id,
             voters,
-            log_config: LogConfig::default(),
+            // Snapshots decide about that.
+            log_config: LogConfig { retention: RetentionRules::KEEP, ..LogConfig::default() },
             snapshot_bytes: 20 * 1024 * 1024,
             snapshot_interval_ms: 60 * 60 * 1000,
             retention_bytes: 100 * 1024 * 1024,
@@ -49,7 +50,7 @@ impl QuorumSettings {
                 segment_bytes: u32::try_from(values.long("metadata.log.segment.bytes"))
                     .unwrap_or(defaults.log_config.segment_bytes),
                 segment_ms: values.long("metadata.log.segment.ms"),
-                ..LogConfig::default()
+                ..defaults.log_config
             },
             snapshot_bytes: values.long("metadata.log.max.record.bytes.between.snapshots").unsigned_abs(),
             snapshot_interval_ms: values.long("metadata.log.max.snapshot.interval.ms"),

@@ -1,6 +1,7 @@
 //! What the parts of the quorum share.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use arc_swap::ArcSwap;
 use host::Host;
@@ -21,6 +22,8 @@ pub(crate) struct Shared {
     pub(crate) voter: LoneVoter,
     pub(crate) index: Mutex<IndexMap>,
     pub(crate) image: ArcSwap<CommittedImage>,
+    /// Nothing is waited for any more.
+    pub(crate) is_closing: AtomicBool,
 }
 
 impl Shared {

@@ -9,7 +9,8 @@ use host::sim::{ManualClock, SeededRandom, SimDisk};
 use metadata::MetadataVersion;
 use protocol::records::Batches;
 use quorum::{
-    DirectoryKind, Endpoint, FormatError, Formatting, VerifyError, VoterSet, format, load_directories,
+    DirectoryKind, Endpoint, FormatError, Formatting, InitialVoter, VerifyError, VoterSet, format,
+    load_directories,
 };
 use storage::files::snapshot::{self, Snapshot};
 use storage::files::{load_whole, meta_properties, store_whole};
@@ -75,6 +76,32 @@ fn a_formatted_directory_says_what_kafkas_says() {
 }
 
 #[test]
+fn initial_voters_are_written_down_the_same_wherever_they_are_given() {
+    let voter = |id: i32| InitialVoter {
+        id,
+        directory_id: protocol::Uuid::from_random([id as u8; 16]),
+        endpoint: Endpoint { name: "CONTROLLER".into(), host: format!("host-{id}"), port: 9093 },
+    };
+    let voters = [voter(1), voter(2)];
+    for (node_id, kind) in [
+        (1, DirectoryKind::DynamicMetadataVoter),
+        (2, DirectoryKind::DynamicMetadataVoter),
+        (3, DirectoryKind::DynamicMetadata),
+    ] {
+        let host = host(&SimDisk::new(), 1);
+        let wanted = Formatting { node_id, ..formatting(VoterSet::Initial(voters.to_vec())) };
+        let directory = format(&host, &wanted, false).expect("room").formatted.remove(0);
+        let own = voters.iter().find(|voter| voter.id == node_id).map(|voter| voter.directory_id);
+        assert_eq!((directory.kind, own.is_some()), (kind, own == Some(directory.directory_id)));
+        let first = "/data/a/__cluster_metadata-0/00000000000000000000-0000000000.checkpoint";
+        let told = snapshot_at(&host, first).voters.expect("voters").voters;
+        let told = told.iter().map(|it| (it.voter_id, it.voter_directory_id, it.endpoints[0].host.clone()));
+        let expected = voters.iter().map(|it| (it.id, it.directory_id, it.endpoint.host.clone()));
+        assert!(told.eq(expected), "node {node_id}");
+    }
+}
+
+#[test]
 fn batches_of_what_is_formatted_are_whole() {
     let host = host(&SimDisk::new(), 1);
     format(&host, &formatting(VoterSet::Elsewhere), false).expect("room");
@@ -91,7 +118,8 @@ fn a_formatted_directory_is_not_formatted_again() {
     let mut wanted = formatting(VoterSet::Elsewhere);
     wanted.log_dirs.truncate(1);
     format(&host, &wanted, false).expect("room");
-    let before = load_directories(&host, &wanted.log_dirs, Path::new("/data/a"), 1).expect("formatted");
+    let before =
+        load_directories(&host, &wanted.log_dirs, Path::new("/data/a"), 1).expect("formatted").directories;
     wanted = formatting(VoterSet::Elsewhere);
     let refused = format(&host, &wanted, false).expect_err("a directory is formatted");
     assert_eq!(
@@ -101,7 +129,8 @@ fn a_formatted_directory_is_not_formatted_again() {
     );
     let formatted = format(&host, &wanted, true).expect("room");
     assert_eq!((formatted.already, formatted.formatted.len()), (vec![PathBuf::from("/data/a")], 1));
-    let after = load_directories(&host, &wanted.log_dirs, Path::new("/data/a"), 1).expect("formatted");
+    let after =
+        load_directories(&host, &wanted.log_dirs, Path::new("/data/a"), 1).expect("formatted").directories;
     assert_eq!((after.len(), &after[0]), (2, &before[0]));
     assert_ne!(after[0].directory_id, after[1].directory_id);
 }
@@ -148,7 +177,7 @@ fn a_start_refuses_directories_that_do_not_belong_together() {
         "No `meta.properties` found in /data/a (have you run `kafka-storage.sh` to format the directory?)"
     );
     format(&host, &formatting(standalone()), false).expect("room");
-    assert_eq!(load().expect("formatted")[0].cluster_id, CLUSTER);
+    assert_eq!(load().expect("formatted").directories[0].cluster_id, CLUSTER);
     let elsewhere = load_directories(&host, &dirs, Path::new("/data/b"), 1);
     assert!(matches!(elsewhere, Err(VerifyError::MetadataElsewhere { .. })));
     let (from, to) = (Path::new("/data/a/meta.properties"), Path::new("/data/b/meta.properties"));
@@ -167,7 +196,8 @@ fn a_directory_of_an_old_version_gets_an_id_that_stays() {
     let mut properties = meta_properties::load(&*host.disk, path).expect("a disk").expect("a file");
     properties.directory_id = None;
     meta_properties::store(&*host.disk, path, &properties, 0).expect("room");
-    let load = || load_directories(&host, &wanted.log_dirs, Path::new("/data/a"), 1).expect("formatted");
+    let load =
+        || load_directories(&host, &wanted.log_dirs, Path::new("/data/a"), 1).expect("formatted").directories;
     let given = load();
     assert!(!given[0].directory_id.is_zero());
     assert_eq!(load(), given);
@@ -201,5 +231,5 @@ fn check_whole(host: &Host) {
     }
     let voters = "/data/a/__cluster_metadata-0/00000000000000000000-0000000000.checkpoint";
     let voters = snapshot_at(host, voters).voters.expect("voters");
-    assert_eq!(voters.voters[0].voter_directory_id, loaded[0].directory_id);
+    assert_eq!(voters.voters[0].voter_directory_id, loaded.directories[0].directory_id);
 }

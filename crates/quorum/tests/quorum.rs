@@ -285,15 +285,55 @@ async fn a_disk_that_fails_fails_all_changes_and_hangs_none() {
     let disk = SimDisk::new();
     let host = host(&disk, 1);
     let node = fresh(&host).await;
-    disk.fail_writes("journal", std::io::ErrorKind::StorageFull);
+    disk.fail_writes("journal", std::io::ErrorKind::Other);
     let (first, second) = tokio::join!(node.create_topic("a"), node.create_topic("b"));
     for failed in [first, second, node.create_topic("c").await] {
-        let error = failed.expect_err("the disk is full");
+        let error = failed.expect_err("the disk fails");
         assert!(matches!(&error, QuorumError::Failed(_)), "{error}");
         assert!(error.to_string().contains("start the node again"), "{error}");
     }
     assert_eq!(node.quorum.image().image.topics.len(), 0);
     node.quorum.stop().await;
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_changes_until_there_is_room_and_fails_nothing_that_was_decided() {
+    let disk = SimDisk::new();
+    let host = host(&disk, 1);
+    let node = fresh(&host).await;
+    disk.fail_writes("journal", std::io::ErrorKind::StorageFull);
+    let decided = node.create_topic("a");
+    let refused = async {
+        let mut names = (0..).map(|number| format!("b-{number}"));
+        let error = loop {
+            match node.create_topic(&names.next().expect("there are more")).now_or_never() {
+                Some(outcome) => break outcome.expect_err("there is no room"),
+                // It was decided before the disk was known to be full.
+                None => tokio::task::yield_now().await,
+            }
+        };
+        assert!(matches!(&error, QuorumError::NoRoom(_)), "{error}");
+        disk.heal();
+    };
+    let (decided, ()) = tokio::join!(decided, refused);
+    decided.expect("there is room at last");
+    assert!(has_topic(&node.quorum.image().image, "a"));
+    node.create_topic("c").await.expect("there is room");
+    node.stop().await;
+    let node = start(host.clone()).await.expect("a disk");
+    assert!(has_topic(&node.quorum.image().image, "a") && has_topic(&node.quorum.image().image, "c"));
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_quorum_whose_disk_is_full_can_be_stopped() {
+    let disk = SimDisk::new();
+    let host = host(&disk, 1);
+    let node = fresh(&host).await;
+    disk.fail_writes("journal", std::io::ErrorKind::StorageFull);
+    let waiting = node.create_topic("a");
+    let (outcome, ()) = tokio::join!(waiting, node.quorum.stop());
+    outcome.expect_err("there was no room");
 }
 
 #[tokio::test]
@@ -318,7 +358,7 @@ async fn a_vote_that_cannot_be_written_fails_the_quorum() {
     let disk = SimDisk::new();
     let host = host(&disk, 1);
     fresh(&host).await.stop().await;
-    disk.fail_writes("quorum-state", std::io::ErrorKind::StorageFull);
+    disk.fail_writes("quorum-state", std::io::ErrorKind::Other);
     assert!(
         matches!(until_failure(&host).await, QuorumError::Failed(message) if message.contains("quorum-state"))
     );

@@ -15,10 +15,16 @@ use quorum::{CommittedImage, Quorum, QuorumError};
 use thiserror::Error;
 use tokio::sync::watch;
 
+use crate::client_metrics::ClientMetrics;
+use crate::directories::Directories;
 use crate::fetch_sessions::FetchSessions;
 use crate::groups::Groups;
+use crate::loggers::Loggers;
+use crate::meters::Meters;
+use crate::moves::Moves;
 use crate::partitions::{Partition, Partitions};
 use crate::producer_ids::ProducerIds;
+use crate::traces::Tracer;
 
 /// The metadata could not be changed.
 #[derive(Debug, Error)]
@@ -48,9 +54,17 @@ pub struct Broker {
     pub(crate) node_id: i32,
     pub(crate) quorum: Arc<Quorum>,
     pub(crate) partitions: Arc<Partitions>,
+    pub(crate) directories: Arc<Directories>,
+    pub(crate) moves: Moves,
     pub(crate) groups: Arc<Groups>,
     pub(crate) producer_ids: ProducerIds,
     pub(crate) fetch_sessions: FetchSessions,
+    pub(crate) client_metrics: ClientMetrics,
+    pub(crate) meters: Meters,
+    /// Where spans of requests go; none if nobody wants them.
+    pub(crate) tracer: Option<Tracer>,
+    /// None if the log of this process is not the broker's.
+    pub(crate) loggers: Option<Loggers>,
     pub(crate) published: watch::Receiver<Arc<CommittedImage>>,
     pub(crate) config: Arc<ArcSwap<BrokerConfig>>,
     /// The listeners that are bound, by the network's numbers: those of brokers, then those of controllers.
@@ -127,9 +141,16 @@ impl Broker {
             return Ok(partition);
         }
         let known = topic.partition(number).ok_or(ErrorCode::UnknownTopicOrPartition)?;
-        // It is led here, but its log could not be opened or made.
+        // It is led here, but its log could not be opened or made; or it would be, if its log directory were online.
         let own = known.leader == self.node_id;
-        Err(if own { ErrorCode::KafkaStorageError } else { ErrorCode::NotLeaderOrFollower })
+        let is_offline = known.leader == -1 && !self.is_directory_online(known);
+        Err(if own || is_offline { ErrorCode::KafkaStorageError } else { ErrorCode::NotLeaderOrFollower })
+    }
+
+    /// Whether the log directory is used in which this broker's replica is; true if it has none.
+    fn is_directory_online(&self, partition: &metadata::Partition) -> bool {
+        let directory = partition.directory_of(self.node_id);
+        metadata::DirectoryId::is_reserved(directory) || self.directories.online_ids().contains(&directory)
     }
 
     /// The kind of a listener, by the network's number.

@@ -113,21 +113,21 @@ impl FetchSessions {
         &self,
         request: &FetchRequest,
         version: i16,
-        now_ms: i64,
+        uptime_ms: i64,
         draw: u64,
     ) -> Result<Plan, ErrorCode> {
         if request.session_epoch == FINAL_EPOCH || request.session_epoch == INITIAL_EPOCH {
             self.sessions.lock().remove(&request.session_id);
             let partitions: Vec<_> = asked(request, version).collect();
-            let make = request.session_epoch == INITIAL_EPOCH && !partitions.is_empty();
-            let session = if make { self.make(&partitions, version, now_ms, draw) } else { None };
+            let make = request.session_epoch == INITIAL_EPOCH;
+            let session = if make { self.make(&partitions, version, uptime_ms, draw) } else { None };
             let session_id = session.as_ref().map_or(0, |session| session.lock().id);
             return Ok(Plan { session, session_id, is_incremental: false, partitions });
         }
-        self.go_on(request, version, now_ms)
+        self.go_on(request, version, uptime_ms)
     }
 
-    fn go_on(&self, request: &FetchRequest, version: i16, now_ms: i64) -> Result<Plan, ErrorCode> {
+    fn go_on(&self, request: &FetchRequest, version: i16, uptime_ms: i64) -> Result<Plan, ErrorCode> {
         let known = self.sessions.lock().get(&request.session_id).cloned();
         let shared = known.ok_or(ErrorCode::FetchSessionIdNotFound)?;
         let mut session = shared.lock();
@@ -139,7 +139,7 @@ impl FetchSessions {
         }
         session.update(request, version);
         session.next_epoch = epoch_after(session.next_epoch);
-        session.last_used_ms = now_ms;
+        session.last_used_ms = uptime_ms;
         let partitions: Vec<_> =
             session.partitions.iter().map(|(key, known)| (key.clone(), known.wanted)).collect();
         drop(session);
@@ -155,11 +155,11 @@ impl FetchSessions {
         &self,
         partitions: &[(PartitionKey, Wanted)],
         version: i16,
-        now_ms: i64,
+        uptime_ms: i64,
         draw: u64,
     ) -> Option<Arc<Mutex<Session>>> {
         let mut sessions = self.sessions.lock();
-        if sessions.len() >= self.sessions_max && !evict(&mut sessions, now_ms) {
+        if sessions.len() >= self.sessions_max && !evict(&mut sessions, uptime_ms) {
             return None;
         }
         let mut id = (draw as i32 & i32::MAX).max(1);
@@ -171,7 +171,7 @@ impl FetchSessions {
             id,
             next_epoch: 1,
             uses_topic_ids: version >= TOPIC_IDS_SINCE,
-            last_used_ms: now_ms,
+            last_used_ms: uptime_ms,
             partitions: remembered.collect(),
         }));
         sessions.insert(id, Arc::clone(&session));
@@ -180,10 +180,10 @@ impl FetchSessions {
 }
 
 /// Gives up the session that was not used for longest, if that is long enough.
-fn evict(sessions: &mut HashMap<i32, Arc<Mutex<Session>>>, now_ms: i64) -> bool {
+fn evict(sessions: &mut HashMap<i32, Arc<Mutex<Session>>>, uptime_ms: i64) -> bool {
     let oldest = sessions.iter().map(|(id, session)| (session.lock().last_used_ms, *id)).min();
     match oldest {
-        Some((last_used_ms, id)) if now_ms.saturating_sub(last_used_ms) > UNUSED_MIN_MS => {
+        Some((last_used_ms, id)) if uptime_ms.saturating_sub(last_used_ms) > UNUSED_MIN_MS => {
             sessions.remove(&id).is_some()
         }
         _ => false,

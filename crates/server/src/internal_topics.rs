@@ -3,6 +3,8 @@
 use config::BrokerConfig;
 use protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 
+/// The topic of the metadata log.
+pub(crate) const METADATA: &str = "__cluster_metadata";
 /// The topic of the groups' offsets.
 pub(crate) const CONSUMER_OFFSETS: &str = "__consumer_offsets";
 

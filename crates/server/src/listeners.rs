@@ -17,6 +17,14 @@ pub struct BindError {
     source: io::Error,
 }
 
+impl BindError {
+    /// The HTTP listener could not be bound.
+    pub(crate) fn http(host: &str, port: u16, source: io::Error) -> BindError {
+        let address = HostPort(host, port).to_string();
+        BindError { name: "of yeoul.http.listener".to_owned(), address, source }
+    }
+}
+
 fn hint(source: &io::Error) -> &'static str {
     match source.kind() {
         io::ErrorKind::AddrInUse => {

@@ -55,6 +55,23 @@ async fn a_waiting_fetch_does_not_hold_up_the_end_of_the_broker() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_waiting_fetch_is_told_that_its_topic_is_deleted() {
+    let home = tempfile::tempdir().unwrap();
+    let server = start(home.path()).await;
+    let (mut reader, mut other) = (Client::connect(&server).await, Client::connect(&server).await);
+    assert_eq!(reader.create_topic("t", 1).await, 0);
+    // Ten minutes: a fetch that is not told would be noticed.
+    reader.send(&fetch("t", 0, 0, 600_000), 12).await;
+    let doomed =
+        DeleteTopicsRequest { topic_names: vec!["t".to_owned()], timeout_ms: 1_000, ..Default::default() };
+    assert_eq!(other.ask(&doomed, 5).await.responses[0].error_code, 0);
+    let fetched = reader.receive::<FetchRequest>(12).await.unwrap();
+    let error = fetched.responses[0].partitions[0].error_code;
+    assert_eq!(error, ErrorCode::UnknownTopicOrPartition.code());
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_last_five_batches_of_a_producer_are_answered_as_duplicates() {
     let home = tempfile::tempdir().unwrap();
     let server = start(home.path()).await;
@@ -88,7 +105,8 @@ async fn topics_and_records_are_there_after_a_restart_and_deleted_ones_are_not()
         assert_eq!(client.create_topic(topic, 2).await, 0);
         assert_eq!(produced(&client.ask(&produce(topic, 1, batch("v", None)), 9).await), (0, 0));
     }
-    let doomed = DeleteTopicsRequest { topic_names: vec!["gone".to_owned()], ..Default::default() };
+    let topic_names = vec!["gone".to_owned()];
+    let doomed = DeleteTopicsRequest { topic_names, timeout_ms: 1_000, ..Default::default() };
     assert_eq!(client.ask(&doomed, 5).await.responses[0].error_code, 0);
     let refused = client.ask(&produce("gone", 1, batch("v", None)), 9).await;
     assert_eq!(produced(&refused).0, ErrorCode::UnknownTopicOrPartition.code());

@@ -6,15 +6,13 @@ mod support;
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use host::Host;
 use host::sim::{SeededRandom, SimDisk};
 use protocol::records::records;
 use protocol::{ErrorCode, Records};
 use server::net::SimulatedSockets;
-use support::{Client, batch, fetch, produce, start_on};
+use support::{Client, batch, fetch, host, in_a_process, produce, start_on};
 
 const DATA: &str = "/data";
 const PORT: u16 = 9092;
@@ -28,23 +26,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 struct Acknowledged {
     topic: bool,
     records: Vec<String>,
-}
-
-fn host(disk: &SimDisk, seed: u64) -> Host {
-    Host {
-        disk: Arc::new(disk.process()),
-        clock: Arc::new(host::SystemClock::default()),
-        random: Arc::new(SeededRandom::new(seed)),
-    }
-}
-
-/// Runs something with a runtime of its own, all of which is gone afterwards, as the tasks of a process that was killed.
-fn in_a_process<T>(work: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let runtime = runtime.expect("threads can be started");
-    let result = runtime.block_on(work);
-    runtime.shutdown_background();
-    result
 }
 
 async fn connect(sockets: &SimulatedSockets) -> Option<Client> {

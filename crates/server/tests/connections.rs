@@ -8,12 +8,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use server::net::{
-    Acceptor, Budget, CloseReason, Done, Limits, Network, Peer, Piece, Response, Service, Started, Stream,
+    Acceptor, Bounds, Budget, CloseReason, ConnectionLimits, Done, Limits, ListenerLimits, Network, Peer,
+    Piece, Response, Role, Service, Started, Stream,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::{mpsc, oneshot};
 
-/// Answers a frame with itself. A frame that starts with `s` settles, one with `w` works, until it is let go.
+/// Answers a frame with itself. A frame that starts with `s` settles, one with `w` works, one with `o` waits for others, until it is
+/// let go.
 #[derive(Default)]
 struct Echo {
     started: Mutex<Vec<Bytes>>,
@@ -34,26 +36,39 @@ impl Echo {
 
 fn echoed(frame: &Bytes) -> Done {
     let length = Bytes::copy_from_slice(&(frame.len() as i32).to_be_bytes());
-    Done::Answer(Response { pieces: vec![Piece::Bytes(length), Piece::Bytes(frame.clone())] })
+    let pieces = vec![Piece::Bytes(length), Piece::Bytes(frame.clone())];
+    Done::Answer(Response { pieces, ..Response::default() })
 }
 
 impl Service for Echo {
-    fn start(&self, _peer: &Arc<Peer>, frame: Bytes) -> Started {
+    type Ticket = ();
+
+    fn start(&self, _peer: &Arc<Peer>, frame: Bytes) -> ((), Started) {
         self.started.lock().push(frame.clone());
+        ((), self.begin(&frame))
+    }
+}
+
+impl Echo {
+    fn begin(&self, frame: &Bytes) -> Started {
         match frame[0] {
-            b's' | b'w' => {
+            b's' | b'w' | b'o' => {
                 let (sender, receiver) = oneshot::channel();
                 self.held.lock().push_back(sender);
-                let (settles, echo) = (frame[0] == b's', frame.clone());
+                let echo = frame.clone();
                 let pending = Box::pin(async move {
                     let _ = receiver.await;
                     echoed(&echo)
                 });
-                if settles { Started::Settling(pending) } else { Started::Working(pending) }
+                match frame[0] {
+                    b's' => Started::Settling(pending),
+                    b'w' => Started::Working(pending),
+                    _ => Started::Waiting(pending),
+                }
             }
             b'q' => Started::Done(Done::Silent),
             b'c' => Started::Done(Done::Close(CloseReason("asked to".to_owned()))),
-            _ => Started::Done(echoed(&frame)),
+            _ => Started::Done(echoed(frame)),
         }
     }
 }
@@ -61,22 +76,36 @@ impl Service for Echo {
 struct Running {
     network: Network<Echo>,
     echo: Arc<Echo>,
-    streams: mpsc::Sender<(Stream, SocketAddr)>,
-    budget: Arc<Budget>,
+    /// Of clients, and of brokers.
+    streams: [mpsc::Sender<(Stream, SocketAddr)>; 2],
+    bytes: Arc<Budget>,
 }
 
-fn run(budget_bytes: usize) -> Running {
-    let (echo, budget) = (Arc::new(Echo::default()), Budget::new(budget_bytes));
+fn run(bytes_max: usize) -> Running {
+    run_bounded(bytes_max, 500)
+}
+
+fn run_bounded(bytes_max: usize, requests_max: usize) -> Running {
+    let (echo, bytes) = (Arc::new(Echo::default()), Budget::new(bytes_max));
     let limits = Limits {
         request_bytes_max: 10 << 20,
         idle_max: Duration::from_secs(600),
-        budget: Arc::clone(&budget),
+        bytes: Arc::clone(&bytes),
+        requests: Budget::new(requests_max),
     };
-    let mut network = Network::new(Arc::clone(&echo), limits);
-    let (streams, receiver) = mpsc::channel(1);
-    network.listen(Acceptor::Simulated { address: address(), streams: receiver }, 0);
-    Running { network, echo, streams, budget }
+    let mut network = Network::new(Arc::clone(&echo));
+    let limits = Arc::new(limits);
+    let streams = [CLIENTS, BROKERS].map(|listener| {
+        let (sender, streams) = mpsc::channel(1);
+        network.listen(Acceptor::Simulated { address: address(), streams }, listener, &limits);
+        sender
+    });
+    Running { network, echo, streams, bytes }
 }
+
+/// The listeners.
+const CLIENTS: usize = 0;
+const BROKERS: usize = 1;
 
 fn address() -> SocketAddr {
     "192.0.2.1:9092".parse().expect("it is an address")
@@ -84,8 +113,12 @@ fn address() -> SocketAddr {
 
 impl Running {
     async fn connect(&self) -> DuplexStream {
+        self.connect_to(CLIENTS).await
+    }
+
+    async fn connect_to(&self, listener: usize) -> DuplexStream {
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
-        assert!(self.streams.send((Stream::Simulated(Box::new(theirs)), address())).await.is_ok());
+        assert!(self.streams[listener].send((Stream::Simulated(Box::new(theirs)), address())).await.is_ok());
         ours
     }
 }
@@ -191,7 +224,7 @@ async fn who_would_pass_the_budget_waits_until_another_is_done() {
     let (mut first, mut second) = (running.connect().await, running.connect().await);
     send(&mut first, &[b's'; 2000]).await;
     running.echo.has_started(1).await;
-    assert!(running.budget.used() >= 2000);
+    assert!(running.bytes.used() >= 2000);
     send(&mut second, b"a").await;
     for _ in 0..100 {
         tokio::task::yield_now().await;
@@ -200,7 +233,64 @@ async fn who_would_pass_the_budget_waits_until_another_is_done() {
     running.echo.let_one_go();
     assert_eq!(receive(&mut first).await.unwrap(), [b's'; 2000]);
     assert_eq!(receive(&mut second).await.unwrap(), b"a");
-    assert_eq!(running.budget.used(), 0);
+    assert_eq!(running.bytes.used(), 0);
+}
+
+#[tokio::test]
+async fn who_comes_while_as_many_requests_are_at_work_as_may_be_waits_until_one_is_done() {
+    let running = run_bounded(1 << 20, 2);
+    let mut clients = Vec::new();
+    // Those that wait for others, and those that settle, are not at work.
+    for body in [&b"o1"[..], b"o2", b"s3", b"s4", b"w5", b"w6"] {
+        let mut client = running.connect().await;
+        send(&mut client, body).await;
+        clients.push(client);
+        running.echo.has_started(clients.len()).await;
+    }
+    let mut late = running.connect().await;
+    send(&mut late, b"a7").await;
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(running.echo.started.lock().len(), 6);
+    (0..5).for_each(|_| running.echo.let_one_go());
+    assert_eq!(receive(&mut late).await.unwrap(), b"a7");
+    running.echo.let_one_go();
+    for (client, body) in clients.iter_mut().zip([&b"o1"[..], b"o2", b"s3", b"s4", b"w5", b"w6"]) {
+        assert_eq!(receive(client).await.unwrap(), body);
+    }
+}
+
+/// Room for so many connections, those of brokers included.
+fn bound(bounds: &Bounds, connections_max: usize) {
+    let brokers = ListenerLimits { role: Role::Brokers, ..ListenerLimits::NONE };
+    let listeners = vec![ListenerLimits::NONE, brokers];
+    bounds.set(ConnectionLimits { connections_max, listeners, ..ConnectionLimits::none() });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broker_takes_the_place_of_the_client_that_was_silent_for_the_longest_time() {
+    let running = run(1 << 20);
+    bound(&running.network.bounds(), 3);
+    let mut clients = Vec::new();
+    for _ in 0..3 {
+        clients.push(running.connect().await);
+    }
+    // The clock moves in between, and the second is silent.
+    for number in [1, 2, 0] {
+        tokio::time::advance(Duration::from_secs(1)).await;
+        send(&mut clients[number], b"a").await;
+        assert_eq!(receive(&mut clients[number]).await.unwrap(), b"a");
+    }
+    let mut broker = running.connect_to(BROKERS).await;
+    send(&mut broker, b"b").await;
+    assert_eq!(receive(&mut broker).await.unwrap(), b"b");
+    assert_eq!(receive(&mut clients[1]).await, None);
+    bound(&running.network.bounds(), 2);
+    assert_eq!(receive(&mut clients[2]).await, None);
+    send(&mut clients[0], b"a").await;
+    assert_eq!(receive(&mut clients[0]).await.unwrap(), b"a");
+    assert_eq!(running.network.open_connections(), 2);
 }
 
 #[tokio::test]
@@ -226,6 +316,30 @@ async fn a_network_that_stops_answers_what_is_under_way() {
     assert_eq!(receive(&mut client).await.unwrap(), b"s");
     assert_eq!(receive(&mut client).await, None);
     stopping.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_network_that_stops_does_not_wait_for_who_takes_no_answers() {
+    let running = run(10 << 20);
+    let mut deaf = running.connect().await;
+    let mut slow = running.connect().await;
+    let large = vec![b'a'; 1 << 20];
+    for client in [&mut deaf, &mut slow] {
+        send(client, &large).await;
+    }
+    running.echo.has_started(2).await;
+    let stopping = tokio::spawn(running.network.stop(Duration::from_secs(3_600)));
+    let start = tokio::time::Instant::now();
+    let mut taken = 0;
+    while taken < 4 + large.len() {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        taken += slow.read(&mut [0; 64 * 1024]).await.unwrap();
+    }
+    stopping.await.unwrap();
+    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
+    let mut rest = Vec::new();
+    deaf.read_to_end(&mut rest).await.unwrap();
+    assert!(rest.len() < large.len());
 }
 
 #[tokio::test(start_paused = true)]

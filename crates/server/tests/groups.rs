@@ -15,6 +15,7 @@ use futures::future::{join_all, poll_immediate};
 use host::sim::SimDisk;
 use protocol::ErrorCode;
 use protocol::messages::ListGroupsRequest;
+use storage::LogConfig;
 use support::asking::{Client, LOADING, REBALANCE_MS, SESSION_MS};
 use support::gate::{Gate, GatedDisk};
 use support::{Broker, LEADER_EPOCH, at_once};
@@ -52,6 +53,21 @@ async fn rejoin_when_asked(client: &Client, member_id: &str) -> protocol::messag
         tokio::task::yield_now().await;
     }
     client.join(member_id).await
+}
+
+#[tokio::test]
+async fn what_the_topic_takes_in_one_batch_bounds_a_commit_and_may_change() {
+    let broker = Broker::start(&SimDisk::new(), 1);
+    let client = served(&broker, "g").await;
+    assert_eq!(client.commit(1).await, NONE);
+    let usual = broker.logs[0].config();
+    let set = |batch_bytes_max| {
+        broker.logs[0].update_config(LogConfig { batch_bytes_max, ..LogConfig::clone(&usual) });
+    };
+    set(40);
+    assert_eq!(client.commit(2).await, ErrorCode::InvalidCommitOffsetSize.code());
+    set(usual.batch_bytes_max);
+    assert_eq!(client.commit(3).await, NONE);
 }
 
 #[tokio::test]
@@ -346,7 +362,7 @@ async fn commit_rising(client: Client, seen: Arc<Seen>) -> (i64, i64) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_acknowledged_commit_is_lost_however_often_the_disk_fails() {
+async fn no_acknowledged_commit_is_lost_however_often_the_disk_is_full() {
     let broker = Broker::start(&SimDisk::new(), 3);
     let seen = Arc::new(Seen::default());
     let names: Vec<String> = (0..8).map(|number| format!("group-{number}")).collect();
@@ -355,7 +371,7 @@ async fn no_acknowledged_commit_is_lost_however_often_the_disk_fails() {
     let lives: Vec<_> = lives.collect();
     for _ in 0..3 {
         seen.more(&seen.acknowledged, 100).await;
-        broker.disk.fail_writes("yeoul.journal", io::ErrorKind::Other);
+        broker.disk.fail_writes("yeoul.journal", io::ErrorKind::StorageFull);
         seen.more(&seen.refused, 10).await;
         broker.disk.heal();
     }
@@ -368,4 +384,22 @@ async fn no_acknowledged_commit_is_lost_however_often_the_disk_fails() {
         let found = served(&broker, name).await.fetch().await;
         assert!((acknowledged..=sent).contains(&found), "{acknowledged} <= {found} <= {sent}");
     }
+}
+
+#[tokio::test]
+async fn offsets_of_a_topic_that_is_deleted_while_they_are_being_loaded_are_forgotten() {
+    let broker = Broker::start(&SimDisk::new(), 1);
+    let client = served(&broker, "g").await;
+    assert_eq!(client.commit(41).await, NONE);
+    drop(client);
+
+    let broker = Broker::start(&broker.stop(), 1);
+    // Nothing of the log can have been read: this thread has not let its task begin.
+    broker.groups.topics_deleted(&["t".to_owned()]);
+    let client = served(&broker, "g").await;
+    assert_eq!(client.fetch().await, -1);
+    drop(client);
+
+    let broker = Broker::start(&broker.kill(), 1);
+    assert_eq!(served(&broker, "g").await.fetch().await, -1, "it lasts");
 }

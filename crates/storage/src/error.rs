@@ -1,15 +1,18 @@
 //! What can go wrong.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use protocol::ErrorCode;
 use protocol::records::{BatchError, InvalidRecords, RecordError};
 use thiserror::Error;
 
-use crate::files::FileError;
+use crate::files::{FileError, is_failure, is_full};
 use crate::producers::ProducerError;
+use crate::retention::DeletionRefusal;
 use crate::segment::SegmentError;
 
 /// The log directory could not be read or written. Clones are cheap: many may wait for the same write.
@@ -41,6 +44,14 @@ pub enum StorageError {
     /// Appends are refused since the disk failed, until it works again.
     #[error("the log directory is failing: {0}")]
     Failing(Arc<str>),
+    /// The disk failed for good: nothing of the log directory is used until it is opened again.
+    #[error("the log directory {} is offline: {reason}", dir.display())]
+    Offline {
+        /// The log directory.
+        dir: PathBuf,
+        /// What failed.
+        reason: Arc<str>,
+    },
 }
 
 impl StorageError {
@@ -52,6 +63,35 @@ impl StorageError {
     /// What to answer.
     pub fn code(&self) -> ErrorCode {
         ErrorCode::KafkaStorageError
+    }
+
+    /// Whether there is no room on the disk. That passes; any other failure of a disk does not by itself.
+    pub fn is_disk_full(&self) -> bool {
+        self.of_disk().is_some_and(|error| is_full(error.kind()))
+    }
+
+    /// Whether it says that the disk cannot be relied upon any more.
+    pub(crate) fn is_disk_failure(&self) -> bool {
+        self.of_disk().is_some_and(is_failure)
+    }
+
+    /// What the disk says, if it is at fault.
+    fn of_disk(&self) -> Option<&io::Error> {
+        match self {
+            StorageError::Io { source, .. } => Some(source),
+            StorageError::File(error) => error.of_disk(),
+            StorageError::Segment(error) => match &**error {
+                SegmentError::Io { source, .. } => Some(source),
+                SegmentError::Index(error) => error.of_disk(),
+                SegmentError::Corrupt { .. } => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Whether it has to do with the end of a log or its directory, and with no disk.
+    pub(crate) fn is_closed(&self) -> bool {
+        matches!(self, StorageError::Closed)
     }
 }
 
@@ -92,6 +132,9 @@ pub enum AppendError {
     /// The producer's epoch or sequence is not the one that comes next.
     #[error(transparent)]
     Producer(#[from] ProducerError),
+    /// The log is [held still](crate::Log::freeze) for a moment. Gives the records back.
+    #[error("the log is moving to another directory")]
+    Frozen(Bytes),
     /// The disk failed, or the log is gone.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -105,7 +148,16 @@ impl AppendError {
             AppendError::MessageTooLarge { .. } => ErrorCode::MessageTooLarge,
             AppendError::RecordListTooLarge { .. } => ErrorCode::RecordListTooLarge,
             AppendError::Producer(error) => error.code(),
+            AppendError::Frozen(_) => ErrorCode::KafkaStorageError,
             AppendError::Storage(error) => error.code(),
+        }
+    }
+
+    /// What to answer for a partition.
+    pub fn told(&self, partition: &dyn fmt::Display) -> String {
+        match self {
+            AppendError::Invalid(invalid) => invalid.told(partition),
+            other => other.to_string(),
         }
     }
 
@@ -155,6 +207,33 @@ impl ReadError {
             ReadError::OffsetOutOfRange { .. } => ErrorCode::OffsetOutOfRange,
             ReadError::Storage(error) => error.code(),
         }
+    }
+}
+
+/// Records were not deleted.
+#[derive(Clone, Debug, Error)]
+pub enum DeletionError {
+    /// They may not be.
+    #[error("{}", .0.code().name())]
+    Refused(DeletionRefusal),
+    /// The disk failed, or the log is gone.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+impl DeletionError {
+    /// What to answer.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            DeletionError::Refused(refusal) => refusal.code(),
+            DeletionError::Storage(error) => error.code(),
+        }
+    }
+}
+
+impl From<DeletionRefusal> for DeletionError {
+    fn from(refusal: DeletionRefusal) -> DeletionError {
+        DeletionError::Refused(refusal)
     }
 }
 

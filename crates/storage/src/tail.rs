@@ -78,6 +78,12 @@ impl Tail {
         slices
     }
 
+    /// Bytes of the batches that are here, and of those of them that are in no segment yet.
+    pub(crate) fn bytes(&self) -> (usize, usize) {
+        let sum = |from: usize| self.batches.range(from..).map(|batch| batch.bytes.len()).sum();
+        (sum(0), sum(self.destaged))
+    }
+
     /// The batches that end at an offset or later, for a look at each.
     pub(crate) fn since(&self, offset: i64) -> impl Iterator<Item = &TailBatch> {
         self.batches.range(self.index_of(offset)..)

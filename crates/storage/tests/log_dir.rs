@@ -10,10 +10,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use host::sim::{SeededRandom, SimDisk};
 use host::{Disk, Host};
 use protocol::ErrorCode;
+use protocol::Uuid;
 use protocol::compression::Compression;
 use protocol::records::BatchBuilder;
 use storage::{
-    AppendError, LogConfig, LogDir, LogDirOptions, OffsetSpec, ReadError, ReadLimit, ReadRequest, SliceData,
+    AppendError, Log, LogConfig, LogDir, LogDirOptions, OffsetSpec, ReadError, ReadLimit, ReadRequest,
+    SliceData, TopicIdPartition,
 };
 use support::*;
 
@@ -44,6 +46,32 @@ fn what_is_appended_is_read_from_memory_and_again_after_a_clean_stop() {
     assert_eq!(read_all(&log, 133)[0].0, 132);
     assert!(log.is_cold(0));
     assert_eq!(log.append(batch(100, 1, 10), info()).unwrap().base_offset, 200);
+}
+
+#[test]
+fn no_batch_counts_twice_while_it_goes_to_a_segment() {
+    let (dir, _) = open(&SimDisk::new(), 1).unwrap();
+    let log = dir.create_log(&id("t", 0), small_segments()).unwrap();
+    let batch_bytes = batch(0, 1, 200).len() as u64;
+    let begun = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in 0..3000 {
+                begun.fetch_add(1, Ordering::SeqCst);
+                let position = log.append(batch(number, 1, 200), info()).unwrap().position;
+                dir.journal().wait_durable(position).unwrap();
+            }
+        });
+        while log.log_end_offset() < 3000 {
+            let least = log.log_end_offset() as u64;
+            let size = log.size_bytes();
+            let most = begun.load(Ordering::SeqCst) as u64;
+            assert!(
+                (least..=most).contains(&(size / batch_bytes)),
+                "{size} bytes of {least} to {most} batches"
+            );
+        }
+    });
 }
 
 #[test]
@@ -178,6 +206,64 @@ fn a_log_that_was_deleted_or_cut_does_not_come_back() {
         assert!(dir.log(&id("doomed", 0).topic_partition()).is_none());
         assert_eq!(read_all(&dir.log(&id("cut", 0).topic_partition()).unwrap(), 0), before);
         disk.kill();
+    }
+}
+
+#[test]
+fn a_log_that_was_cut_while_only_the_journal_had_it_is_whole_after_a_crash() {
+    let disk = SimDisk::new();
+    let (dir, _) = open(&disk, 1).unwrap();
+    let log = dir.create_log(&id("t", 0), small_segments()).unwrap();
+    for number in 0..20 {
+        log.append(batch(number, 1, 100), info()).unwrap();
+    }
+    log.truncate(10).unwrap();
+    let last = log.append(batch(1_000, 1, 100), info()).unwrap();
+    assert_eq!(last.base_offset, 10);
+    dir.journal().wait_durable(last.position).unwrap();
+    let before = read_all(&log, 0);
+    assert_eq!((before.len(), log.recovery_point()), (11, 0));
+    disk.kill();
+    drop((dir, log));
+    let (dir, _) = open(&disk, 2).unwrap();
+    assert_eq!(read_all(&dir.log(&id("t", 0).topic_partition()).unwrap(), 0), before);
+}
+
+/// Appends batches of one record, and waits until they are on disk.
+fn append_and_wait(dir: &LogDir, log: &Arc<Log>, numbers: std::ops::Range<u64>) {
+    for number in numbers {
+        let appended = log.append(batch(number, 1, 200), info()).expect("the disk works");
+        dir.journal().wait_durable(appended.position).expect("the disk works");
+    }
+}
+
+#[test]
+fn a_log_that_is_made_again_starts_at_its_own_start_after_a_crash() {
+    for crash_in_between in [false, true] {
+        let disk = SimDisk::new();
+        let (mut dir, _) = open(&disk, 1).unwrap();
+        let former = dir.create_log(&id("t", 0), small_segments()).unwrap();
+        append_and_wait(&dir, &former, 0..20);
+        let deleted = former.delete_records(5).unwrap().expect("it starts before that");
+        dir.journal().wait_durable(deleted).unwrap();
+        dir.checkpoint().unwrap();
+        assert!(dir.delete_log(&id("t", 0).topic_partition()).unwrap());
+        if crash_in_between {
+            disk.kill();
+            drop((dir, former));
+            (dir, _) = open(&disk, 2).unwrap();
+        }
+        let again = TopicIdPartition::new("t", Uuid([77; 16]), 0);
+        let log = dir.create_log(&again, small_segments()).unwrap();
+        append_and_wait(&dir, &log, 100..110);
+        let before = read_all(&log, 0);
+        assert_eq!(before.len(), 10);
+        disk.kill();
+        drop((dir, log));
+        let (dir, _) = open(&disk, 3).unwrap();
+        let log = dir.log(&again.topic_partition()).unwrap();
+        assert_eq!(log.log_start_offset(), 0);
+        assert_eq!(read_all(&log, 0), before);
     }
 }
 

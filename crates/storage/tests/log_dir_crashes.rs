@@ -182,6 +182,48 @@ fn a_journal_that_cannot_be_written_fails_what_waits_and_takes_appends_again_lat
 }
 
 #[test]
+fn a_checkpoint_that_began_before_the_journal_failed_does_not_resume_it() {
+    let disk = SimDisk::new();
+    let (dir, _) = open(&disk, 1).unwrap();
+    let [first, second] =
+        ["first", "second"].map(|topic| dir.create_log(&id(topic, 0), small_segments()).unwrap());
+    let append = |log: &Arc<Log>, number| {
+        let appended = log.append(batch(number, 1, 100), info()).unwrap();
+        dir.journal().wait_durable(appended.position)
+    };
+    append(&first, 1).unwrap();
+    let [held_first, held_second] = ["first-0", "second-0"].map(|part| disk.hold_writes(part));
+    let checkpoint = std::thread::spawn({
+        let dir = Arc::clone(&dir);
+        move || dir.checkpoint()
+    });
+    until(|| held_first.is_reached());
+    // Durable, and not in what the checkpoint has set out to write.
+    append(&second, 2).unwrap();
+    disk.fail_writes("yeoul.journal", io::ErrorKind::StorageFull);
+    append(&first, 3).unwrap_err();
+    disk.heal();
+    drop(held_first);
+    // Either the second log is brought to its segment now, or it was given up.
+    until(|| held_second.is_reached() || first.append(batch(4, 1, 100), info()).is_ok());
+    disk.lose_power(&SeededRandom::new(1));
+    drop((checkpoint.join(), dir, first, second));
+    let (dir, _) = open(&disk, 2).unwrap();
+    let found = dir.log(&id("second", 0).topic_partition()).map(|log| read_all(&log, 0)).unwrap_or_default();
+    assert_eq!(found.len(), 1, "what was acknowledged is there");
+    assert_eq!(content(&found[0].1), content(&batch(2, 1, 100)));
+}
+
+/// Waits until something is so.
+fn until(mut is_so: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !is_so() {
+        assert!(started.elapsed() < Duration::from_secs(20), "it does not come to that");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
 fn segments_that_cannot_be_written_fill_the_ring_and_then_appends_fail_and_nothing_is_lost() {
     let disk = SimDisk::new();
     let options = storage::LogDirOptions { journal_bytes_max: 0, ..small_options() };

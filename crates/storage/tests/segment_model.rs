@@ -66,7 +66,7 @@ impl Life {
                 (0..records).for_each(|r| builder.push(timestamp + r, None, Some(&value), &[]));
                 self.append(builder.build());
             }
-            Step::Flush => self.segment.flush_indexes(false).expect("room on the disk"),
+            Step::Flush => drop(self.segment.flush_indexes(false).expect("room on the disk")),
             Step::Reopen => {
                 self.segment.seal().expect("room on the disk");
                 self.segment =

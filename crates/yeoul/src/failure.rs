@@ -50,6 +50,7 @@ impl Failure {
 /// A line on standard error; unlike `eprintln!` it does not panic where that is closed.
 pub fn say(line: fmt::Arguments<'_>) {
     use std::io::Write;
+    crate::progress::hide();
     let _ = writeln!(io::stderr(), "{line}");
 }
 

@@ -2,17 +2,25 @@
 
 mod commands;
 mod failure;
+mod habits;
+#[cfg(test)]
+mod house_style;
 mod interrupt;
 mod logging;
+mod old_names;
+mod progress;
 mod topic_filter;
 
 use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Parser;
 use clap::error::ErrorKind;
+use clap::{ArgAction, Parser};
 
 use commands::Command;
+use failure::Failure;
 use logging::LogArgs;
 
 /// The exit code where the command line makes no sense.
@@ -28,10 +36,15 @@ const EXIT_FAILURE: u8 = 1;
     propagate_version = true,
     help_template = commands::HELP,
     before_help = EXAMPLES,
+    disable_help_flag = true,
     disable_help_subcommand = true,
     arg_required_else_help = true
 )]
 struct Cli {
+    /// Print help
+    // The short form for both names: a flag takes a line or two, whatever it may be set to.
+    #[arg(long, short, global = true, display_order = 999, action = ArgAction::HelpShort)]
+    help: Option<bool>,
     #[command(flatten)]
     log: LogArgs,
     #[command(subcommand)]
@@ -45,35 +58,74 @@ const EXAMPLES: &str = "\
   yeoul console-consumer --bootstrap-server 127.0.0.1:9092 --topic flights --from-beginning";
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let line = words_of_line(std::env::args_os().collect());
+    let cli = match habits::parse::<Cli>(&line) {
         Ok(cli) => cli,
-        Err(error) => return refuse(&error),
+        Err(error) => return refuse(&error, line),
     };
     let imitates_kafka = cli.command.imitates_kafka();
-    if let Err(error) = logging::start(&cli.log, cli.command.is_server()) {
-        eprintln!("{error}");
-        return ExitCode::from(EXIT_USAGE);
-    }
-    match cli.command.run() {
+    let loggers = match logging::start(&cli.log, cli.command.is_server()) {
+        Ok(loggers) => loggers,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::from(EXIT_USAGE);
+        }
+    };
+    match tell_old_names(&line).and_then(|()| cli.command.run(loggers)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(imitates_kafka),
     }
 }
 
+/// Says where a flag is given by a name that Kafka is giving up.
+fn tell_old_names(line: &[OsString]) -> Result<(), Failure> {
+    let told = old_names::told(line).map_err(Failure::Usage)?;
+    // What a program is to read has standard output for itself.
+    if line.iter().any(|word| word == "json" || word == "--output=json") {
+        told.iter().for_each(|sentence| failure::say(format_args!("{sentence}")));
+        return Ok(());
+    }
+    Ok(told.iter().try_for_each(|sentence| writeln!(io::stdout(), "{sentence}"))?)
+}
+
+/// The command line, with the command in its place where the program is called by the name of a script of Kafka's.
+fn words_of_line(arguments: Vec<OsString>) -> Vec<OsString> {
+    let script = arguments.first().and_then(|path| Path::new(path).file_name()?.to_str());
+    match script.and_then(commands::command_called) {
+        Some(command) => {
+            let name = ["yeoul", command].map(OsString::from);
+            name.into_iter().chain(arguments.into_iter().skip(1)).collect()
+        }
+        None => arguments,
+    }
+}
+
 /// Says what is wrong with the command line, or what help was asked for.
-fn refuse(error: &clap::Error) -> ExitCode {
-    // Where even the terminal is gone there is nobody left to tell.
-    let _ = error.print();
-    match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
-        _ => ExitCode::from(usage_code(std::env::args_os())),
+fn refuse(error: &clap::Error, line: Vec<OsString>) -> ExitCode {
+    let imitates_kafka = names_kafka_tool(line.into_iter());
+    let told = match error.kind() {
+        // Scripts read it, so that it is what Kafka's tools print.
+        ErrorKind::DisplayVersion if imitates_kafka => writeln!(io::stdout(), "{}", commands::KAFKA_RELEASE),
+        _ => error.print(),
+    };
+    match (error.kind(), told) {
+        (ErrorKind::DisplayHelp | ErrorKind::DisplayVersion, Ok(())) => ExitCode::SUCCESS,
+        (ErrorKind::DisplayHelp | ErrorKind::DisplayVersion, Err(error)) => {
+            Failure::from(error).report(imitates_kafka)
+        }
+        _ => ExitCode::from(usage_code(imitates_kafka)),
     }
 }
 
 /// The exit code for a command line that could not be parsed.
-fn usage_code(arguments: impl Iterator<Item = OsString>) -> u8 {
-    let names_tool = |argument: OsString| argument.to_str().is_some_and(commands::is_kafka_tool);
-    if arguments.skip(1).any(names_tool) { EXIT_FAILURE } else { EXIT_USAGE }
+fn usage_code(imitates_kafka: bool) -> u8 {
+    if imitates_kafka { EXIT_FAILURE } else { EXIT_USAGE }
+}
+
+/// Whether the command line is that of a command that imitates a tool of Kafka's.
+fn names_kafka_tool(arguments: impl Iterator<Item = OsString>) -> bool {
+    let is_tool = |argument: OsString| argument.to_str().is_some_and(commands::is_kafka_tool);
+    arguments.skip(1).any(is_tool)
 }
 
 #[cfg(test)]
@@ -83,7 +135,7 @@ mod tests {
     use super::*;
 
     fn code(line: &str) -> u8 {
-        usage_code(line.split(' ').map(OsString::from))
+        usage_code(names_kafka_tool(line.split(' ').map(OsString::from)))
     }
 
     #[test]
@@ -97,6 +149,14 @@ mod tests {
         assert_eq!(code("yeoul --log-level debug console-consumer"), 1);
         assert_eq!(code("yeoul server --nonsense"), 2);
         assert_eq!(code("yeoul"), 2);
+    }
+
+    #[test]
+    fn called_by_the_name_of_a_script_it_is_that_tool() {
+        let words = |text: &str| text.split(' ').map(OsString::from).collect::<Vec<_>>();
+        assert_eq!(words_of_line(words("/opt/bin/kafka-topics.sh --list")), words("yeoul topics --list"));
+        assert_eq!(words_of_line(words("kafka-topics")), words("yeoul topics"));
+        assert_eq!(words_of_line(words("./yeoul topics --list")), words("./yeoul topics --list"));
     }
 
     #[test]

@@ -1,12 +1,15 @@
 //! Topics by a pattern, as Kafka's tools take them.
 
 use std::fmt;
+use std::sync::Arc;
 
+use client::Topics;
 use regex_automata::meta::Regex;
 
 /// Names that a regular expression matches as a whole. A comma stands for "or", as in Kafka's tools.
 #[derive(Clone)]
 pub struct TopicFilter {
+    pattern: String,
     regex: Regex,
     with_internal: bool,
 }
@@ -29,7 +32,7 @@ impl TopicFilter {
         // What is inside must be a whole expression by itself, so that `a)|(b` is none.
         compile(pattern)?;
         let regex = compile(&format!("^(?:{pattern})$"))?;
-        Ok(TopicFilter { regex, with_internal })
+        Ok(TopicFilter { pattern: pattern.to_owned(), regex, with_internal })
     }
 
     /// Whether a topic passes.
@@ -38,9 +41,28 @@ impl TopicFilter {
     }
 }
 
+/// The topics that a pattern matches, without the cluster's own; where there is no pattern the one of this name.
+///
+/// # Errors
+/// Kafka's sentence about a pattern that is no regular expression.
+pub fn topics(name: Option<&str>, pattern: Option<&str>) -> Result<Topics, String> {
+    let Some(pattern) = pattern else {
+        return Ok(Topics::Named(name.map(str::to_owned).into_iter().collect()));
+    };
+    let filter = TopicFilter::new(pattern, false)?;
+    let pattern = filter.pattern.clone();
+    // A broker that applies the pattern would give the cluster's own topics too.
+    let is_whole = INTERNAL.iter().all(|topic| !filter.regex.is_match(topic));
+    let accepts = Arc::new(move |topic: &str| filter.accepts(topic));
+    Ok(if is_whole { Topics::Expression(pattern, accepts) } else { Topics::Matching(accepts) })
+}
+
+/// The cluster's own topics.
+const INTERNAL: [&str; 3] = ["__consumer_offsets", "__transaction_state", "__share_group_state"];
+
 /// Whether a topic is the cluster's own.
 pub fn is_internal(topic: &str) -> bool {
-    matches!(topic, "__consumer_offsets" | "__transaction_state" | "__share_group_state")
+    INTERNAL.contains(&topic)
 }
 
 #[cfg(test)]
@@ -70,6 +92,16 @@ mod tests {
     fn internal_topics_pass_only_where_they_are_wanted() {
         assert_eq!(accepted(".*", &["__consumer_offsets", "__mine"]), ["__mine"]);
         assert!(TopicFilter::new(".*", true).unwrap().accepts("__consumer_offsets"));
+    }
+
+    #[test]
+    fn a_broker_may_apply_what_does_not_match_the_clusters_own_topics() {
+        let pattern = |pattern: &str| match topics(None, Some(pattern)) {
+            Ok(Topics::Expression(pattern, _)) => Some(pattern),
+            _ => None,
+        };
+        assert_eq!(pattern("a.*, b"), Some("a.*|b".to_owned()));
+        assert_eq!(pattern(".*"), None);
     }
 
     #[test]

@@ -97,6 +97,23 @@ fn rooms_with_rules_do_not_know_the_async_runtime() {
     }
 }
 
+/// Whether something below a folder is logged.
+fn logs(folder: &Path) -> bool {
+    let entries = fs::read_dir(folder).expect("a folder can be listed");
+    let mut paths = entries.map(|entry| entry.expect("a folder can be listed").path());
+    paths.any(|path| if path.is_dir() { logs(&path) } else { text(&path).contains("tracing::") })
+}
+
+#[test]
+fn every_room_of_the_server_that_logs_is_a_logger() {
+    // The client is no part of the server.
+    let rooms = manifests().into_keys().filter(|room| room != "client");
+    let that_log: Vec<String> =
+        rooms.filter(|room| logs(&root().join("crates").join(room).join("src"))).collect();
+    let loggers = config::LOGGERS.into_iter().filter(|logger| *logger != "openraft");
+    assert_eq!(that_log, loggers.collect::<Vec<_>>());
+}
+
 #[test]
 fn no_room_is_named_after_what_it_is_not() {
     for room in manifests().keys() {

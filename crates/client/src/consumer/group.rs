@@ -1,68 +1,94 @@
-//! Membership in a classic group: join, sync, heartbeat, commit, leave.
+//! Membership in a group: carries out what the member decides. Requests that may take as long as a rebalance go out beside the
+//! reading, on a connection of their own, since brokers answer one after the other.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod classic;
+mod commit;
+pub(crate) mod committed;
+mod consumer;
+mod embedded;
+mod exchange;
+mod member;
+
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bytes::Bytes;
-use protocol::messages::consumer_protocol_assignment::{ConsumerProtocolAssignment, TopicPartition};
-use protocol::messages::join_group_request::JoinGroupRequestProtocol;
-use protocol::messages::leave_group_request::MemberIdentity;
-use protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
-use protocol::messages::sync_group_request::SyncGroupRequestAssignment;
-use protocol::messages::{
-    ConsumerProtocolSubscription, HeartbeatRequest, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest,
-    OffsetCommitRequest, SyncGroupRequest,
-};
-use protocol::{DecodeError, EncodeError, ErrorCode, Message, Reader, Writer};
-use tokio::time::Instant;
+use protocol::ErrorCode;
+use protocol::messages::ConsumerGroupHeartbeatRequest;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
 
 use super::subscription::{Subscription, Topics, counts};
-use super::{GroupOptions, Place, assign_ranges};
-use crate::cluster::Cluster;
+use super::{GroupOptions, GroupProtocol, Place};
+use crate::backoff::dice;
+use crate::cluster::{Cluster, CoordinatorType};
 use crate::connection::Connection;
-use crate::error::{ClientError, check};
+use crate::error::ClientError;
+use classic::Classic;
+use commit::TopicIds;
+pub(crate) use commit::{COMMIT_BY_NAME_MAX, commit_topics};
+use consumer::ConsumerMember;
+pub(crate) use embedded::assigned_places;
+use exchange::{Answer, Ask, exchange};
+use member::{Member, Next, TopicNames, View};
 
-mod committed;
+/// From this version on the coordinator applies expressions itself.
+const REGEX_FROM: i16 = 1;
 
-/// Topics go by their names up to this version of OffsetCommit.
-const COMMIT_VERSION_MAX: i16 = 9;
-/// How the consumers' part of a group's protocol is written: with owned partitions left out.
-const SUBSCRIPTION_VERSION: i16 = 0;
-/// What a broker's answer may take beyond the rebalance itself.
-const JOIN_GRACE: Duration = Duration::from_secs(5);
+/// What a member is given or gives up.
+#[derive(Debug)]
+pub(super) enum Change {
+    /// With the offsets that the group has committed.
+    Assigned(Vec<(Place, Option<i64>)>),
+    Revoked(Vec<Place>),
+}
 
-/// A member, or one that is yet to join.
+/// A member, or one that is yet to join, and what it needs to be one.
 #[derive(Debug)]
 pub(super) struct Membership {
     options: GroupOptions,
     subscription: Subscription,
+    member: Box<dyn Member>,
     coordinator: Option<Connection>,
-    member_id: String,
-    /// The last that the member was part of; -1 before the first.
-    generation: i32,
-    /// Whether the member is part of it still, as far as is known.
-    is_current: bool,
-    heartbeat_due: Instant,
+    /// Whether the coordinator applies expressions, as far as is known.
+    may_send_regex: bool,
+    asked: JoinSet<Result<Answer, ClientError>>,
+    heard: Option<Result<Answer, ClientError>>,
+    names: TopicNames,
+    /// Not before this is it tried again.
+    again: Instant,
+    /// How often in a row it failed.
+    failures: u32,
+    /// Until then there is nothing to do; for ever if none.
+    rests_until: Option<Instant>,
     commit_due: Instant,
     committed: BTreeMap<Place, i64>,
+    changes: Vec<Change>,
 }
-
-/// What a member has been given, with the offsets that the group has committed.
-pub(super) type Assigned = Vec<(Place, Option<i64>)>;
 
 impl Membership {
     pub(super) fn new(options: GroupOptions, topics: Topics) -> Membership {
         let now = Instant::now();
+        let member: Box<dyn Member> = match &options.protocol {
+            GroupProtocol::Classic => Box::new(Classic::new(now)),
+            GroupProtocol::Consumer { member_id, remote_assignor } => {
+                Box::new(ConsumerMember::new(*member_id, remote_assignor.clone(), now))
+            }
+        };
         Membership {
-            options,
             subscription: Subscription::new(topics),
+            member,
             coordinator: None,
-            member_id: String::new(),
-            generation: -1,
-            is_current: false,
-            heartbeat_due: now,
+            may_send_regex: matches!(options.protocol, GroupProtocol::Consumer { .. }),
+            options,
+            asked: JoinSet::new(),
+            heard: None,
+            names: TopicNames::new(),
+            again: now,
+            failures: 0,
+            rests_until: Some(now),
             commit_due: now,
             committed: BTreeMap::new(),
+            changes: Vec::new(),
         }
     }
 
@@ -70,165 +96,170 @@ impl Membership {
         self.options.auto_commit_interval.is_some()
     }
 
-    /// Does what is due: looks for new partitions, joins, shows that it lives, commits. Returns what it has been given if that
-    /// is new.
+    /// What has changed since this was asked last.
+    pub(super) fn take_changes(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// Does what is due: hears answers, commits, looks for new partitions, goes on with joining. What it waits for it can be
+    /// stopped at, and goes on with the next time.
     pub(super) async fn keep(
         &mut self,
         cluster: &mut Cluster,
-        offsets: Vec<(Place, i64)>,
-    ) -> Result<Option<Assigned>, ClientError> {
-        if self.is_current {
-            self.commit_if_due(cluster, &offsets).await?;
-            self.heartbeat_if_due(cluster).await?;
-        }
-        // Members other than the leader come back too: the group only rebalances when it matters to it.
-        let has_changed = self.subscription.refresh(cluster).await?.is_some();
-        self.is_current &= !has_changed;
-        if self.is_current {
-            return Ok(None);
-        }
-        if self.commits_by_itself() && !self.member_id.is_empty() {
-            // The last chance before others may get the partitions. That it may come too late is part of rebalances.
-            let _ = self.commit(cluster, offsets).await;
-        }
-        self.join(cluster).await.map(Some)
-    }
-
-    async fn heartbeat_if_due(&mut self, cluster: &mut Cluster) -> Result<(), ClientError> {
-        if Instant::now() < self.heartbeat_due {
+        offsets: &[(Place, i64)],
+    ) -> Result<(), ClientError> {
+        self.hear(cluster)?;
+        if Instant::now() < self.again {
             return Ok(());
         }
-        let request = HeartbeatRequest {
-            group_id: self.options.group_id.clone(),
-            generation_id: self.generation,
-            member_id: self.member_id.clone(),
-            group_instance_id: None,
-        };
-        let response = self.coordinator(cluster).await?.call(&request).await;
-        self.heartbeat_due = Instant::now() + self.options.heartbeat_interval;
-        match response.and_then(|response| check(response.error_code, None)) {
-            Ok(()) => Ok(()),
-            Err(error) => self.after(error),
+        match self.go_on(cluster, offsets).await {
+            Err(error) if error.is_retriable() => {
+                tracing::debug!(%error, "not part of the group yet");
+                cluster.warn(&error);
+                self.coordinator = None;
+                self.failures = self.failures.saturating_add(1);
+                self.again = Instant::now() + cluster.options().retry_backoff.pause(self.failures, dice());
+                Ok(())
+            }
+            done => {
+                self.failures = 0;
+                done
+            }
         }
     }
 
-    /// What an error of the coordinator means for the membership; an error that means nothing for it goes to the caller.
-    fn after(&mut self, error: ClientError) -> Result<(), ClientError> {
-        match error.code() {
-            Some(ErrorCode::RebalanceInProgress) => self.is_current = false,
-            Some(ErrorCode::IllegalGeneration | ErrorCode::UnknownMemberId) => self.lose(),
-            Some(ErrorCode::NotCoordinator | ErrorCode::CoordinatorNotAvailable) => self.coordinator = None,
-            Some(ErrorCode::CoordinatorLoadInProgress) => {}
-            None if error.is_retriable() => self.coordinator = None,
-            _ => return Err(error),
+    async fn go_on(&mut self, cluster: &mut Cluster, offsets: &[(Place, i64)]) -> Result<(), ClientError> {
+        self.commit_if_due(cluster, offsets).await?;
+        self.look(cluster).await?;
+        loop {
+            let coordinator = self.coordinator(cluster).await?;
+            self.hear(cluster)?;
+            let topics = self.subscription.names();
+            let view = View {
+                options: &self.options,
+                topics: &topics,
+                regex: self.subscription.expression().filter(|_| self.may_send_regex),
+                names: &self.names,
+            };
+            match self.member.next(&view, Instant::now())? {
+                Next::Rest(until) => {
+                    self.rests_until = until;
+                    return Ok(());
+                }
+                Next::Ask(ask) => self.ask(coordinator, ask),
+                step => self.carry_out(step, cluster, &coordinator, offsets).await?,
+            }
+        }
+    }
+
+    async fn carry_out(
+        &mut self,
+        step: Next,
+        cluster: &mut Cluster,
+        coordinator: &Connection,
+        offsets: &[(Place, i64)],
+    ) -> Result<(), ClientError> {
+        match step {
+            Next::Count(wanted) => {
+                // A topic that is not there (yet) has no partitions to give.
+                let topics = counts(&cluster.metadata(Some(&wanted), true).await?.topics, |_| true)?;
+                self.member.counted(&topics)?;
+            }
+            Next::Name(ids) => self.names.extend(cluster.topic_names(&ids).await?),
+            Next::GiveUp(places) => self.give_up(cluster, places, offsets).await,
+            Next::Lose(places) => self.drop_places(places),
+            Next::Take(places) => self.take(coordinator, places).await?,
+            Next::Rest(_) | Next::Ask(_) => {}
         }
         Ok(())
     }
 
-    fn lose(&mut self) {
-        self.is_current = false;
-        self.generation = -1;
-        self.member_id.clear();
+    /// Looks which topics and partitions there are. Where the coordinator looks after them it is enough to know names.
+    async fn look(&mut self, cluster: &mut Cluster) -> Result<(), ClientError> {
+        if self.may_send_regex && self.subscription.expression().is_some() {
+            return Ok(());
+        }
+        if self.subscription.refresh(cluster).await?.is_some() {
+            // Members other than the leader come back too: the group only rebalances when it matters to it.
+            self.member.wants_others();
+        }
+        Ok(())
     }
 
     async fn coordinator(&mut self, cluster: &mut Cluster) -> Result<Connection, ClientError> {
         if let Some(connection) = self.coordinator.as_ref().filter(|connection| connection.is_open()) {
             return Ok(connection.clone());
         }
-        let connection = cluster.coordinator(&self.options.group_id).await?;
+        let found = cluster.find_coordinator_once(CoordinatorType::Group, &self.options.group_id).await?;
+        let connection = cluster.connect_apart(found.node_id).await?;
+        let version = connection.version::<ConsumerGroupHeartbeatRequest>(i16::MAX);
+        self.may_send_regex &= version.is_ok_and(|version| version >= REGEX_FROM);
         self.coordinator = Some(connection.clone());
         Ok(connection)
     }
 
-    /// Tries to join. Until that succeeds the member has nothing: what it had others may have now.
-    async fn join(&mut self, cluster: &mut Cluster) -> Result<Assigned, ClientError> {
-        loop {
-            match self.join_once(cluster).await {
-                Ok(assigned) => return Ok(assigned),
-                // The first answer to a new member is its id (KIP-394).
-                Err(error) if error.code() == Some(ErrorCode::MemberIdRequired) => {}
-                Err(error) => {
-                    tracing::debug!(%error, "not part of the group yet");
-                    self.after(error)?;
-                    cluster.pause(Instant::now() + cluster.options().retry_for).await;
-                    return Ok(Assigned::new());
-                }
+    fn ask(&mut self, coordinator: Connection, ask: Ask) {
+        let rebalance = self.options.rebalance_timeout;
+        self.asked.spawn(async move { exchange(&coordinator, ask, rebalance).await });
+    }
+
+    /// Tells the member what the coordinator has answered, if it has.
+    fn hear(&mut self, cluster: &Cluster) -> Result<(), ClientError> {
+        let heard = self.heard.take().or_else(|| self.asked.try_join_next().map(told));
+        let now = Instant::now();
+        let again = now + cluster.options().retry_backoff.pause(1, dice());
+        match heard {
+            None => Ok(()),
+            Some(Ok(answer)) => {
+                self.member.answered(answer, &self.options, now)?;
+                Ok(())
+            }
+            Some(Err(error)) => self.fail(error, again),
+        }
+    }
+
+    /// Tells the member of an error, after which the coordinator may be another.
+    fn fail(&mut self, error: ClientError, again: Instant) -> Result<(), ClientError> {
+        if error.is_retriable() && error.code() != Some(ErrorCode::CoordinatorLoadInProgress) {
+            self.coordinator = None;
+        }
+        self.member.failed(error, again)
+    }
+
+    async fn give_up(&mut self, cluster: &mut Cluster, places: Vec<Place>, offsets: &[(Place, i64)]) {
+        if self.commits_by_itself() {
+            // The last chance before others get them. That it may come too late is part of rebalances.
+            let last: Vec<_> = offsets.iter().filter(|(place, _)| places.contains(place)).cloned().collect();
+            if let Err(error) = self.commit_once(cluster, &last).await {
+                tracing::debug!(%error, "what was read is not committed");
             }
         }
+        self.drop_places(places);
     }
 
-    async fn join_once(&mut self, cluster: &mut Cluster) -> Result<Assigned, ClientError> {
-        let connection = self.coordinator(cluster).await?;
-        let patience = self.options.rebalance_timeout + JOIN_GRACE;
-        let joined = connection.call_within(&self.join_request()?, i16::MAX, patience).await?;
-        self.member_id.clone_from(&joined.member_id);
-        check(joined.error_code, None)?;
-        let assignments = if joined.leader == joined.member_id {
-            self.share_out(cluster, &joined).await?
-        } else {
-            Vec::new()
-        };
-        let request = SyncGroupRequest {
-            group_id: self.options.group_id.clone(),
-            generation_id: joined.generation_id,
-            member_id: self.member_id.clone(),
-            protocol_type: Some("consumer".to_owned()),
-            protocol_name: joined.protocol_name.clone(),
-            assignments,
-            ..SyncGroupRequest::default()
-        };
-        let synced = connection.call_within(&request, i16::MAX, patience).await?;
-        check(synced.error_code, None)?;
-        let places = places(&synced.assignment)?;
-        let offsets = committed::fetch(&connection, &self.options.group_id, &places).await?;
-        self.settle(joined.generation_id, &offsets);
-        Ok(offsets)
+    fn drop_places(&mut self, places: Vec<Place>) {
+        self.member.gave_up();
+        self.committed.retain(|place, _| !places.contains(place));
+        self.changes.push(Change::Revoked(places));
     }
 
-    fn settle(&mut self, generation: i32, offsets: &Assigned) {
+    async fn take(&mut self, coordinator: &Connection, places: Vec<Place>) -> Result<(), ClientError> {
+        let (group, identity) = (&self.options.group_id, self.member.identity());
+        let fetched = committed::fetch_as(coordinator, group, identity, &places, &self.names).await;
+        let committed = match fetched {
+            Ok(committed) => committed,
+            Err(error) if error.is_retriable() => return Err(error),
+            Err(error) => return self.member.failed(error, Instant::now()),
+        };
         let now = Instant::now();
-        self.generation = generation;
-        self.is_current = true;
-        self.heartbeat_due = now + self.options.heartbeat_interval;
+        let offset = |place: &Place| committed.get(place).map(|committed| committed.offset);
+        let assigned: Vec<_> = places.into_iter().map(|place| (place.clone(), offset(&place))).collect();
+        let known = assigned.iter().filter_map(|(place, offset)| Some((place.clone(), (*offset)?)));
+        self.committed.extend(known);
         self.commit_due = now + self.options.auto_commit_interval.unwrap_or_default();
-        let known = offsets.iter().filter_map(|(place, offset)| Some((place.clone(), (*offset)?)));
-        self.committed = known.collect();
-    }
-
-    fn join_request(&self) -> Result<JoinGroupRequest, EncodeError> {
-        let subscription = ConsumerProtocolSubscription {
-            topics: self.subscription.names(),
-            ..ConsumerProtocolSubscription::default()
-        };
-        let metadata = versioned(&subscription, SUBSCRIPTION_VERSION)?;
-        Ok(JoinGroupRequest {
-            group_id: self.options.group_id.clone(),
-            session_timeout_ms: millis(self.options.session_timeout),
-            rebalance_timeout_ms: millis(self.options.rebalance_timeout),
-            member_id: self.member_id.clone(),
-            protocol_type: "consumer".to_owned(),
-            protocols: vec![JoinGroupRequestProtocol { name: "range".to_owned(), metadata }],
-            ..JoinGroupRequest::default()
-        })
-    }
-
-    /// The leader's part: what each member gets.
-    async fn share_out(
-        &self,
-        cluster: &mut Cluster,
-        joined: &JoinGroupResponse,
-    ) -> Result<Vec<SyncGroupRequestAssignment>, ClientError> {
-        let mut members = BTreeMap::new();
-        for member in &joined.members {
-            let wanted: ConsumerProtocolSubscription = read_versioned(&member.metadata)?;
-            members.insert(member.member_id.clone(), wanted.topics);
-        }
-        let wanted: BTreeSet<String> = members.values().flatten().cloned().collect();
-        let wanted: Vec<String> = wanted.into_iter().collect();
-        // A topic that is not there (yet) has no partitions to give.
-        let topics = counts(&cluster.metadata(Some(&wanted), true).await?.topics, |_| true)?;
-        let shares = assign_ranges(&topics, &members);
-        shares.into_iter().map(|(member_id, share)| assignment(member_id, share)).collect()
+        self.member.took(&self.options, now);
+        self.changes.push(Change::Assigned(assigned));
+        Ok(())
     }
 
     async fn commit_if_due(
@@ -237,115 +268,108 @@ impl Membership {
         offsets: &[(Place, i64)],
     ) -> Result<(), ClientError> {
         let Some(interval) = self.options.auto_commit_interval else { return Ok(()) };
-        if Instant::now() < self.commit_due {
+        if Instant::now() < self.commit_due || !self.member.is_settled() {
             return Ok(());
         }
         self.commit_due = Instant::now() + interval;
-        match self.commit(cluster, offsets.to_vec()).await {
-            Ok(()) => Ok(()),
-            Err(error) => self.after(error),
+        match self.commit_once(cluster, offsets).await {
+            Err(error) if !error.is_retriable() => self.member.failed(error, Instant::now()),
+            done => done,
         }
     }
 
-    /// Commits the offsets that differ from what is committed.
+    /// Commits the offsets that differ from what is committed, again while that may help.
     pub(super) async fn commit(
         &mut self,
         cluster: &mut Cluster,
-        offsets: Vec<(Place, i64)>,
+        offsets: &[(Place, i64)],
     ) -> Result<(), ClientError> {
-        let changed: Vec<(Place, i64)> =
-            offsets.into_iter().filter(|(place, offset)| self.committed.get(place) != Some(offset)).collect();
+        let deadline = Instant::now() + cluster.options().retry_for;
+        loop {
+            match self.commit_once(cluster, offsets).await {
+                Err(error) if error.code() == Some(ErrorCode::StaleMemberEpoch) => {
+                    self.member.failed(error, Instant::now())?;
+                    self.beat(cluster).await?;
+                }
+                Err(error) if error.is_retriable() && cluster.pause(deadline).await => {
+                    self.coordinator = None
+                }
+                done => return done,
+            }
+            if deadline <= Instant::now() {
+                return Err(ClientError::refused(ErrorCode::StaleMemberEpoch));
+            }
+        }
+    }
+
+    async fn commit_once(
+        &mut self,
+        cluster: &mut Cluster,
+        offsets: &[(Place, i64)],
+    ) -> Result<(), ClientError> {
+        let is_new = |(place, offset): &&(Place, i64)| self.committed.get(place) != Some(offset);
+        let changed: Vec<(Place, i64)> = offsets.iter().filter(is_new).cloned().collect();
         if changed.is_empty() {
             return Ok(());
         }
-        let request = OffsetCommitRequest {
-            group_id: self.options.group_id.clone(),
-            generation_id_or_member_epoch: self.generation,
-            member_id: self.member_id.clone(),
-            topics: commit_topics(&changed),
-            ..OffsetCommitRequest::default()
-        };
-        let response = self.coordinator(cluster).await?.call_up_to(&request, COMMIT_VERSION_MAX).await?;
-        let mut answers = response.topics.iter().flat_map(|topic| &topic.partitions);
-        answers.try_for_each(|partition| check(partition.error_code, None))?;
+        let coordinator = self.coordinator(cluster).await?;
+        let ids: TopicIds<'_> = self.names.iter().map(|(id, name)| (name.as_str(), *id)).collect();
+        commit::commit(&coordinator, &self.options, self.member.identity(), &changed, &ids).await?;
         self.committed.extend(changed);
         Ok(())
     }
 
-    pub(super) async fn leave(&mut self, cluster: &mut Cluster) -> Result<(), ClientError> {
-        if self.member_id.is_empty() {
-            return Ok(());
+    /// Hears the newest epoch of the member.
+    async fn beat(&mut self, cluster: &mut Cluster) -> Result<(), ClientError> {
+        self.keep(cluster, &[]).await?;
+        self.rest(cluster.options().request_timeout).await;
+        self.hear(cluster)
+    }
+
+    /// Stops to wait for answers, for what is told last.
+    pub(super) fn calm(&mut self) {
+        if !self.asked.is_empty() {
+            // What the broker keeps for a rebalance would keep what comes after it waiting.
+            self.coordinator = None;
+            self.asked = JoinSet::new();
         }
-        let connection = self.coordinator(cluster).await?;
-        let by_list = connection.version::<LeaveGroupRequest>(i16::MAX)? >= 3;
-        let member = MemberIdentity { member_id: self.member_id.clone(), ..MemberIdentity::default() };
-        let request = LeaveGroupRequest {
-            group_id: self.options.group_id.clone(),
-            member_id: if by_list { String::new() } else { self.member_id.clone() },
-            members: if by_list { vec![member] } else { Vec::new() },
+    }
+
+    pub(super) async fn leave(&mut self, cluster: &mut Cluster) -> Result<(), ClientError> {
+        let Some(farewell) = self.member.farewell(&self.options) else { return Ok(()) };
+        let coordinator = self.coordinator(cluster).await?;
+        let code = match exchange(&coordinator, farewell, Duration::ZERO).await? {
+            Answer::Leave(left) => ErrorCode::from(left.error_code),
+            Answer::ConsumerHeartbeat(left) => ErrorCode::from(left.error_code),
+            _ => ErrorCode::None,
         };
-        let response = connection.call(&request).await?;
-        self.lose();
-        check(response.error_code, None)
+        match code {
+            ErrorCode::None | ErrorCode::UnknownMemberId => Ok(()),
+            code => Err(ClientError::refused(code)),
+        }
+    }
+
+    fn until(&self, now: Instant) -> Duration {
+        let until = self.rests_until.map_or(Duration::MAX, |until| until.saturating_duration_since(now));
+        until.max(self.again.saturating_duration_since(now)).max(Duration::from_millis(1))
+    }
+
+    /// Waits until there is something to do, so long at most.
+    pub(super) async fn rest(&mut self, at_most: Duration) {
+        if self.heard.is_some() {
+            return;
+        }
+        let within = at_most.min(self.until(Instant::now()));
+        if self.asked.is_empty() {
+            return tokio::time::sleep(within).await;
+        }
+        if let Ok(Some(answer)) = timeout(at_most, self.asked.join_next()).await {
+            self.heard = Some(told(answer));
+        }
     }
 }
 
-fn commit_topics(offsets: &[(Place, i64)]) -> Vec<OffsetCommitRequestTopic> {
-    let mut topics: BTreeMap<&str, Vec<OffsetCommitRequestPartition>> = BTreeMap::new();
-    for ((topic, partition), offset) in offsets {
-        topics.entry(topic).or_default().push(OffsetCommitRequestPartition {
-            partition_index: *partition,
-            committed_offset: *offset,
-            committed_leader_epoch: -1,
-            committed_metadata: Some(String::new()),
-        });
-    }
-    let topic = |(name, partitions): (&str, Vec<_>)| OffsetCommitRequestTopic {
-        name: name.to_owned(),
-        partitions,
-        ..OffsetCommitRequestTopic::default()
-    };
-    topics.into_iter().map(topic).collect()
-}
-
-fn assignment(
-    member_id: String,
-    share: Vec<(String, Vec<i32>)>,
-) -> Result<SyncGroupRequestAssignment, ClientError> {
-    let assigned_partitions =
-        share.into_iter().map(|(topic, partitions)| TopicPartition { topic, partitions }).collect();
-    let assignment = ConsumerProtocolAssignment { assigned_partitions, user_data: None };
-    Ok(SyncGroupRequestAssignment { member_id, assignment: versioned(&assignment, SUBSCRIPTION_VERSION)? })
-}
-
-/// The partitions of an assignment; none of an empty one, as members get that have not been given anything.
-fn places(assignment: &Bytes) -> Result<Vec<Place>, ClientError> {
-    if assignment.is_empty() {
-        return Ok(Vec::new());
-    }
-    let assignment: ConsumerProtocolAssignment = read_versioned(assignment)?;
-    let places = assignment.assigned_partitions.into_iter().flat_map(|topic| {
-        let name = topic.topic;
-        topic.partitions.into_iter().map(move |partition| (name.clone(), partition))
-    });
-    Ok(places.collect())
-}
-
-/// A message after its version, as the consumer protocol writes it.
-fn versioned<M: Message>(message: &M, version: i16) -> Result<Bytes, EncodeError> {
-    let mut writer = Writer::new();
-    writer.i16(version);
-    message.encode(&mut writer, version)?;
-    Ok(writer.into_bytes())
-}
-
-/// What a newer member added comes after the fields that are known.
-fn read_versioned<M: Message>(bytes: &Bytes) -> Result<M, DecodeError> {
-    let mut reader = Reader::new(bytes.clone());
-    let version = reader.i16()?;
-    M::decode(&mut reader, version.min(M::MAX_VERSION))
-}
-
-fn millis(duration: Duration) -> i32 {
-    i32::try_from(duration.as_millis()).unwrap_or(i32::MAX)
+/// A request whose task came to nothing was not answered.
+fn told(answer: Result<Result<Answer, ClientError>, tokio::task::JoinError>) -> Result<Answer, ClientError> {
+    answer.unwrap_or_else(|_| Err(ClientError::refused(ErrorCode::CoordinatorNotAvailable)))
 }

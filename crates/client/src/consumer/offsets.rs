@@ -1,18 +1,14 @@
 //! Turning "the oldest" and "the next to come" into offsets.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use protocol::ErrorCode;
-use protocol::messages::ListOffsetsRequest;
-use protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
-use protocol::messages::list_offsets_response::ListOffsetsPartitionResponse;
 
 use super::{ConsumerOptions, Place, Position, Start};
+use crate::admin::{OffsetSpec, list_offsets};
 use crate::cluster::Cluster;
-use crate::error::{ClientError, check};
-
-const LATEST: i64 = -1;
-const EARLIEST: i64 = -2;
+use crate::error::ClientError;
 
 /// Looks up every position that is not an offset yet.
 pub(super) async fn resolve(
@@ -20,6 +16,7 @@ pub(super) async fn resolve(
     options: &ConsumerOptions,
     positions: &mut BTreeMap<Place, Position>,
 ) -> Result<(), ClientError> {
+    refuse_what_is_nowhere(positions)?;
     for (place, position) in positions.iter_mut() {
         if let Position::Unresolved(start) = *position {
             *position = Position::At(offset(cluster, options, place, start).await?);
@@ -28,33 +25,52 @@ pub(super) async fn resolve(
     Ok(())
 }
 
+/// No reset policy is one too: then there must be an offset.
+fn refuse_what_is_nowhere(positions: &BTreeMap<Place, Position>) -> Result<(), ClientError> {
+    let nowhere = positions.iter().filter(|(_, position)| **position == Position::Unresolved(Start::Nowhere));
+    let names: Vec<String> = nowhere.map(|((topic, partition), _)| format!("{topic}-{partition}")).collect();
+    if names.is_empty() { Ok(()) } else { Err(ClientError::NoOffset(names)) }
+}
+
+/// The time that was so long ago, in milliseconds since 1970.
+fn ago(duration: Duration) -> i64 {
+    let then = SystemTime::now().checked_sub(duration).unwrap_or(UNIX_EPOCH);
+    i64::try_from(then.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()).unwrap_or(i64::MAX)
+}
+
 async fn offset(
     cluster: &mut Cluster,
     options: &ConsumerOptions,
     place: &Place,
     start: Start,
 ) -> Result<i64, ClientError> {
-    let timestamp = match start {
+    let spec = match start {
         Start::At(offset) => return Ok(offset),
-        Start::Latest => LATEST,
-        Start::Earliest => EARLIEST,
+        Start::Latest => OffsetSpec::Latest,
+        Start::Earliest => OffsetSpec::Earliest,
+        Start::Since(duration) => OffsetSpec::Timestamp(ago(duration)),
+        Start::Nowhere => return Err(ClientError::NoOffset(vec![format!("{}-{}", place.0, place.1)])),
     };
+    match look_up(cluster, options, place, spec).await? {
+        // All records are older.
+        -1 => look_up(cluster, options, place, OffsetSpec::Latest).await,
+        offset => Ok(offset),
+    }
+}
+
+async fn look_up(
+    cluster: &mut Cluster,
+    options: &ConsumerOptions,
+    place: &Place,
+    spec: OffsetSpec,
+) -> Result<i64, ClientError> {
     let (topic, partition) = place;
     let known = cluster.partitions(topic, true).await?;
     let leader = known.iter().find(|known| known.partition == *partition).map(|known| known.leader);
     let leader = leader.ok_or_else(|| ClientError::refused(ErrorCode::UnknownTopicOrPartition))?;
-    let asked =
-        ListOffsetsPartition { partition_index: *partition, timestamp, ..ListOffsetsPartition::default() };
-    let request = ListOffsetsRequest {
-        replica_id: -1,
-        isolation_level: i8::from(options.read_committed),
-        topics: vec![ListOffsetsTopic { name: topic.clone(), partitions: vec![asked] }],
-        ..ListOffsetsRequest::default()
-    };
-    let response = cluster.node(leader).await?.call(&request).await?;
-    let answer = response.topics.into_iter().flat_map(|topic| topic.partitions).next();
-    let answer: ListOffsetsPartitionResponse =
-        answer.ok_or_else(|| ClientError::refused(ErrorCode::UnknownServerError))?;
-    check(answer.error_code, None)?;
-    Ok(answer.offset)
+    let connection = cluster.node(leader).await?;
+    let answers = list_offsets(&connection, &[(place.clone(), spec)], options.read_committed).await?;
+    let (_, answer) =
+        answers.into_iter().next().ok_or_else(|| ClientError::refused(ErrorCode::UnknownServerError))?;
+    Ok(answer?.offset)
 }

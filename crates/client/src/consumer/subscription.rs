@@ -12,9 +12,7 @@ use tokio::time::Instant;
 use crate::cluster::Cluster;
 use crate::error::ClientError;
 
-/// How often it is looked whether there are new topics and partitions: `metadata.max.age.ms`.
-const LOOK_EVERY: Duration = Duration::from_secs(300);
-/// The same while a topic that was asked for is not there.
+/// How often it is looked whether a topic that was asked for is there now.
 const LOOK_FOR_MISSING_EVERY: Duration = Duration::from_secs(1);
 
 /// Topics that are to be read.
@@ -24,6 +22,9 @@ pub enum Topics {
     Named(Vec<String>),
     /// Those whose names are accepted.
     Matching(Arc<dyn Fn(&str) -> bool + Send + Sync>),
+    /// The same by an expression that brokers understand too, in RE2's syntax: where they look after what members want (KIP-848)
+    /// they apply it.
+    Expression(String, Arc<dyn Fn(&str) -> bool + Send + Sync>),
 }
 
 impl fmt::Debug for Topics {
@@ -31,12 +32,13 @@ impl fmt::Debug for Topics {
         match self {
             Topics::Named(names) => f.debug_tuple("Named").field(names).finish(),
             Topics::Matching(_) => f.write_str("Matching"),
+            Topics::Expression(expression, _) => f.debug_tuple("Expression").field(expression).finish(),
         }
     }
 }
 
 /// How many partitions each topic has.
-pub(super) type Counts = BTreeMap<String, i32>;
+pub(crate) type Counts = BTreeMap<String, i32>;
 
 /// What is read, as the cluster was last seen.
 #[derive(Debug)]
@@ -55,7 +57,15 @@ impl Subscription {
     pub(super) fn names(&self) -> Vec<String> {
         match &self.topics {
             Topics::Named(names) => names.clone(),
-            Topics::Matching(_) => self.counts.keys().cloned().collect(),
+            Topics::Matching(_) | Topics::Expression(..) => self.counts.keys().cloned().collect(),
+        }
+    }
+
+    /// The expression that brokers could apply.
+    pub(super) fn expression(&self) -> Option<&str> {
+        match &self.topics {
+            Topics::Expression(expression, _) => Some(expression),
+            Topics::Named(_) | Topics::Matching(_) => None,
         }
     }
 
@@ -66,13 +76,16 @@ impl Subscription {
         }
         let counts = match &self.topics {
             Topics::Named(names) => counts(&cluster.metadata(Some(names), true).await?.topics, |_| true)?,
-            Topics::Matching(matches) => counts(&cluster.topics().await?, |name| matches(name))?,
+            Topics::Matching(matches) | Topics::Expression(_, matches) => {
+                counts(&cluster.topics().await?, |name| matches(name))?
+            }
         };
         let missing = self.missing(&counts);
         if let Some(missing) = &missing {
             tracing::warn!("{missing}");
         }
-        let pause = if missing.is_some() { LOOK_FOR_MISSING_EVERY } else { LOOK_EVERY };
+        let pause =
+            if missing.is_some() { LOOK_FOR_MISSING_EVERY } else { cluster.options().metadata_age_max };
         self.due = Instant::now() + pause;
         let is_new = counts != self.counts;
         self.counts = counts;
@@ -87,7 +100,9 @@ impl Subscription {
                     names.iter().filter(|name| !counts.contains_key(*name)).map(String::as_str).collect();
                 (!missing.is_empty()).then(|| format!("there is no topic {} yet", missing.join(", ")))
             }
-            Topics::Matching(_) => counts.is_empty().then(|| "no topic matches yet".to_owned()),
+            Topics::Matching(_) | Topics::Expression(..) => {
+                counts.is_empty().then(|| "no topic matches yet".to_owned())
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
-//! The task of a producer: gathers records, sends what is due, and repeats what can be repeated.
+//! The task of a producer: sends what is due, and repeats what can be repeated.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use protocol::messages::produce_response::PartitionProduceResponse;
@@ -10,60 +11,75 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use super::batch::{Batch, Identity, size};
+use super::batch::{Batch, Identity};
 use super::queue::Queue;
-use super::{Command, Fate, ProducerOptions, ProducerRecord};
-use crate::cluster::Cluster;
+use super::transactional::Enlisted;
+use super::{Command, Place, ProducerOptions, Shared};
+use crate::backoff::dice;
+use crate::cluster::{Cluster, Partition, millis};
 use crate::connection::Connection;
 use crate::error::{ClientError, check};
-use crate::partitioner::{Sticky, partition_for_key};
 
 /// Topics go by their names up to this version of Produce.
 const PRODUCE_VERSION_MAX: i16 = 12;
 
-type Place = (String, i32);
 type Sent = (Vec<(Place, Batch)>, Result<ProduceResponse, ClientError>);
 
 pub(super) struct Deliverer {
     cluster: Cluster,
     options: ProducerOptions,
+    shared: Arc<Shared>,
     /// Who the producer is to partitions that have not been written to yet.
     identity: Option<Identity>,
-    sticky: HashMap<String, Sticky>,
+    /// What the records are part of.
+    enlisted: Option<Enlisted>,
     queues: BTreeMap<Place, Queue>,
-    buffered: usize,
     on_the_way: JoinSet<Sent>,
     flushes: Vec<oneshot::Sender<()>>,
 }
 
+impl Drop for Deliverer {
+    /// Lets nobody wait for a task that is gone.
+    fn drop(&mut self) {
+        self.shared.gathered().close();
+        self.shared.room.notify_waiters();
+    }
+}
+
 impl Deliverer {
-    pub(super) fn new(cluster: Cluster, options: ProducerOptions) -> Deliverer {
+    pub(super) fn new(
+        cluster: Cluster,
+        options: ProducerOptions,
+        shared: Arc<Shared>,
+        enlisted: Option<Enlisted>,
+    ) -> Deliverer {
         Deliverer {
             cluster,
             options,
+            shared,
             identity: None,
-            sticky: HashMap::new(),
+            enlisted,
             queues: BTreeMap::new(),
-            buffered: 0,
             on_the_way: JoinSet::new(),
             flushes: Vec::new(),
         }
     }
 
     pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        let shared = self.shared.clone();
         let mut open = true;
         while open || !self.is_idle() {
             let wake = self.wakes_at();
             tokio::select! {
-                command = commands.recv(), if open && self.buffered < self.options.buffer_bytes => match command {
-                    Some(command) => self.take_commands(command, &mut commands).await,
+                command = commands.recv(), if open => match command {
+                    Some(command) => self.carry_out(command).await,
                     None => open = false,
                 },
+                () = shared.work.notified() => {}
                 Some(sent) = self.on_the_way.join_next() => if let Ok(sent) = sent { self.settle(sent) },
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {}
-                else => break,
             }
-            self.seal(!open || !self.flushes.is_empty());
+            self.take_due(!open || !self.flushes.is_empty());
             self.send_ready().await;
             if self.is_idle() {
                 for done in self.flushes.drain(..) {
@@ -73,80 +89,46 @@ impl Deliverer {
         }
     }
 
-    /// Carries out what callers asked for, all of it at once where many calls wait.
-    async fn take_commands(&mut self, first: Command, commands: &mut mpsc::Receiver<Command>) {
-        let mut next = Some(first);
-        while let Some(command) = next {
-            match command {
-                Command::Send(record, fate, since) => self.append(record, fate, since).await,
-                Command::Flush(done) => {
-                    self.flushes.push(done);
-                    return;
-                }
-            }
-            let has_room = self.buffered < self.options.buffer_bytes;
-            next = if has_room { commands.try_recv().ok() } else { None };
+    async fn carry_out(&mut self, command: Command) {
+        match command {
+            Command::Find(topic, deadline, mut found) => tokio::select! {
+                partitions = self.partitions(&topic, deadline) => drop(found.send(partitions.map(drop))),
+                // Who has given up is not kept waiting for a cluster that is away.
+                () = found.closed() => {}
+            },
+            Command::Flush(done) => self.flushes.push(done),
         }
+    }
+
+    /// The partitions of a topic; callers are told how many there are.
+    async fn partitions(
+        &mut self,
+        topic: &Arc<str>,
+        deadline: Instant,
+    ) -> Result<Vec<Partition>, ClientError> {
+        let partitions = self.cluster.partitions_until(topic, true, deadline).await?;
+        let count = i32::try_from(partitions.len()).unwrap_or(i32::MAX);
+        self.shared.gathered().set_partitions(topic, count);
+        Ok(partitions)
     }
 
     fn is_idle(&self) -> bool {
-        self.on_the_way.is_empty() && self.queues.values().all(Queue::is_empty)
+        self.on_the_way.is_empty()
+            && self.queues.values().all(Queue::is_empty)
+            && self.shared.gathered().is_empty()
     }
 
     fn wakes_at(&self) -> Option<Instant> {
-        self.queues.values().filter_map(|queue| queue.wakes_at(self.options.linger)).min()
+        let lingers = self.shared.gathered().watch(|place| is_free(&self.queues, place));
+        self.queues.values().filter_map(Queue::wakes_at).chain(lingers).min()
     }
 
-    async fn append(&mut self, record: ProducerRecord, fate: oneshot::Sender<Fate>, since: Instant) {
-        if let Some(error) = too_large(&record, self.options.request_bytes_max) {
-            drop(fate.send(Err(error.into())));
-            return;
-        }
-        match self.place(&record, since).await {
-            Ok(place) => self.push(place, record, fate),
-            Err(error) => drop(fate.send(Err(error.into()))),
-        }
-    }
-
-    async fn place(&mut self, record: &ProducerRecord, since: Instant) -> Result<Place, ClientError> {
-        let deadline = since + self.cluster.options().retry_for;
-        let count = self.cluster.partitions_until(&record.topic, true, deadline).await?.len();
-        let count = i32::try_from(count).unwrap_or(i32::MAX);
-        let partition = match (record.partition, &record.key) {
-            (Some(partition), _) if (0..count).contains(&partition) => partition,
-            (Some(_), _) => return Err(ClientError::refused(ErrorCode::UnknownTopicOrPartition)),
-            (None, Some(key)) => partition_for_key(key, count),
-            (None, None) => self.sticky(&record.topic).partition(count),
-        };
-        Ok((record.topic.clone(), partition))
-    }
-
-    fn sticky(&mut self, topic: &str) -> &mut Sticky {
-        self.sticky.entry(topic.to_owned()).or_insert_with(Sticky::starting_anywhere)
-    }
-
-    fn push(&mut self, place: Place, record: ProducerRecord, fate: oneshot::Sender<Fate>) {
-        let size = size(&record);
-        let batch_bytes = self.options.batch_bytes;
-        if record.partition.is_none() && record.key.is_none() {
-            self.sticky(&place.0).count(size, batch_bytes);
-        }
-        let queue = self.queues.entry(place).or_default();
-        if queue.open.as_ref().is_some_and(|batch| batch.bytes + size > batch_bytes) {
-            queue.seal();
-        }
-        queue.open.get_or_insert_with(|| Batch::open(Instant::now())).push(record, fate);
-        self.buffered += size;
-    }
-
-    /// Closes the batches that have lingered, or all.
-    fn seal(&mut self, all: bool) {
-        let now = Instant::now();
-        let linger = self.options.linger;
-        for queue in self.queues.values_mut() {
-            if queue.open.as_ref().is_some_and(|batch| all || batch.opened + linger <= now) {
-                queue.seal();
-            }
+    /// Takes the batches that are full or have lingered, or all. A partition that has one to send lets the next one grow.
+    fn take_due(&mut self, all: bool) {
+        let is_free = |place: &Place| is_free(&self.queues, place);
+        let due = self.shared.gathered().take_due(Instant::now(), all, is_free);
+        for (place, batch) in due {
+            self.queues.entry(place).or_default().sealed.push_back(batch);
         }
     }
 
@@ -156,8 +138,13 @@ impl Deliverer {
         let ready = self.queues.iter().filter(|(_, queue)| queue.is_ready(now));
         let places: Vec<Place> = ready.map(|(place, _)| place.clone()).collect();
         let mut by_leader: BTreeMap<i32, Vec<(Place, Batch)>> = BTreeMap::new();
+        let enlisted = self.enlist(&places).await;
         for place in places {
-            match self.prepare(&place).await {
+            let prepared = match &enlisted {
+                Ok(()) => self.prepare(&place).await,
+                Err(error) => Err(twin(error)),
+            };
+            match prepared {
                 Ok(leader) => by_leader.entry(leader).or_default().extend(self.take(place)),
                 Err(error) => self.repeat_or_fail(place, error),
             }
@@ -168,9 +155,17 @@ impl Deliverer {
         }
     }
 
+    /// Makes partitions part of the transaction, if there is one.
+    async fn enlist(&mut self, places: &[Place]) -> Result<(), ClientError> {
+        match &self.enlisted {
+            Some(enlisted) if !places.is_empty() => enlisted.admit(&mut self.cluster, places).await,
+            _ => Ok(()),
+        }
+    }
+
     /// Finds the leader, and an identity where the sequence needs one. Tries once: the batch itself is tried again.
     async fn prepare(&mut self, (topic, partition): &Place) -> Result<i32, ClientError> {
-        let partitions = self.cluster.partitions_until(topic, true, Instant::now()).await?;
+        let partitions = self.partitions(topic, Instant::now()).await?;
         if self.options.idempotent {
             self.identify(&(topic.clone(), *partition)).await?;
         }
@@ -180,6 +175,10 @@ impl Deliverer {
 
     /// Gives the partition's queue the identity of now, and asks the cluster for one if there is none.
     async fn identify(&mut self, place: &Place) -> Result<(), ClientError> {
+        if let Some(enlisted) = &self.enlisted {
+            self.queues.entry(place.clone()).or_default().go_on_as(enlisted.identity());
+            return Ok(());
+        }
         if self.queues.get(place).is_none_or(|queue| queue.identity.is_some()) {
             return Ok(());
         }
@@ -203,7 +202,8 @@ impl Deliverer {
         };
         let response = self.cluster.ask_until(&request, Instant::now()).await?;
         check(response.error_code, None)?;
-        Ok((response.producer_id, response.producer_epoch))
+        let (id, epoch) = (response.producer_id, response.producer_epoch);
+        Ok(Identity { id, epoch, is_transactional: false })
     }
 
     fn take(&mut self, place: Place) -> Option<(Place, Batch)> {
@@ -216,9 +216,10 @@ impl Deliverer {
     fn spawn(&mut self, connection: Result<Connection, ClientError>, mut batches: Vec<(Place, Batch)>) {
         let request = self.request(&mut batches);
         let acks = self.options.acks;
+        let version_max = self.enlisted.as_ref().map_or(PRODUCE_VERSION_MAX, Enlisted::produce_version_max);
         self.on_the_way.spawn(async move {
             let answer = match connection {
-                Ok(connection) => send(connection, request, acks).await,
+                Ok(connection) => send(connection, request, acks, version_max).await,
                 Err(error) => Err(error),
             };
             (batches, answer)
@@ -230,20 +231,20 @@ impl Deliverer {
         for ((topic, partition), batch) in batches {
             let queue = self.queues.entry((topic.clone(), *partition)).or_default();
             let sequence = if batch.sent > 0 { 0 } else { queue.take_sequence(batch.count()) };
-            let records = batch.encode(self.options.compression, queue.identity, sequence);
+            let records = batch.encode(queue.identity, sequence);
             let data = PartitionProduceData { index: *partition, records: Records::Bytes(records) };
-            match topics.last_mut().filter(|last| last.name == *topic) {
+            match topics.last_mut().filter(|last| last.name == **topic) {
                 Some(last) => last.partition_data.push(data),
                 None => topics.push(TopicProduceData {
-                    name: topic.clone(),
+                    name: topic.to_string(),
                     partition_data: vec![data],
                     ..TopicProduceData::default()
                 }),
             }
         }
-        let timeout_ms =
-            i32::try_from(self.cluster.options().request_timeout.as_millis()).unwrap_or(i32::MAX);
-        ProduceRequest { transactional_id: None, acks: self.options.acks, timeout_ms, topic_data: topics }
+        let timeout_ms = millis(self.cluster.options().request_timeout);
+        let transactional_id = self.enlisted.as_ref().map(Enlisted::id);
+        ProduceRequest { transactional_id, acks: self.options.acks, timeout_ms, topic_data: topics }
     }
 
     fn settle(&mut self, (batches, answer): Sent) {
@@ -273,7 +274,7 @@ impl Deliverer {
         match result {
             Ok(base_offset) => {
                 queue.in_flight = false;
-                self.buffered -= batch.bytes;
+                self.shared.release(batch.bytes);
                 batch.succeed(place.1, base_offset);
             }
             Err(error) => {
@@ -292,39 +293,38 @@ impl Deliverer {
         let in_time =
             batch.opened + self.options.delivery_timeout > now && batch.sent <= self.options.retries;
         if error.is_retriable() && in_time {
-            queue.put_back(batch, now + self.cluster.options().retry_backoff);
+            let pause = self.cluster.options().retry_backoff.pause(batch.sent, dice());
+            queue.put_back(batch, now + pause);
         } else {
             queue.give_up();
             self.identity = None;
-            self.buffered -= batch.bytes;
+            self.enlisted.iter().for_each(|enlisted| enlisted.lose(&error));
+            self.shared.release(batch.bytes);
             batch.fail(error);
         }
     }
 }
 
-/// Why a record cannot even be tried: no request has room for it.
-fn too_large(record: &ProducerRecord, bytes_max: usize) -> Option<ClientError> {
-    let bytes = size(record);
-    (bytes > bytes_max).then(|| ClientError::Refused {
-        code: ErrorCode::MessageTooLarge,
-        message: Some(format!("the record takes {bytes} bytes, a request has room for {bytes_max}")),
-    })
+/// Whether a partition has nothing to send, and nothing on its way.
+fn is_free(queues: &BTreeMap<Place, Queue>, place: &Place) -> bool {
+    queues.get(place).is_none_or(Queue::is_empty)
 }
 
 async fn send(
     connection: Connection,
     request: ProduceRequest,
     acks: i16,
+    version_max: i16,
 ) -> Result<ProduceResponse, ClientError> {
     if acks == 0 {
-        connection.tell(&request, PRODUCE_VERSION_MAX).await?;
+        connection.tell(&request, version_max).await?;
         return Ok(ProduceResponse::default());
     }
-    connection.call_up_to(&request, PRODUCE_VERSION_MAX).await
+    connection.call_up_to(&request, version_max).await
 }
 
 fn answer_for<'a>(response: &'a ProduceResponse, place: &Place) -> Option<&'a PartitionProduceResponse> {
-    let topic = response.responses.iter().find(|topic| topic.name == place.0)?;
+    let topic = response.responses.iter().find(|topic| *topic.name == *place.0)?;
     topic.partition_responses.iter().find(|partition| partition.index == place.1)
 }
 

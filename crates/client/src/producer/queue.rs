@@ -8,8 +8,6 @@ use super::batch::{Batch, Identity};
 
 #[derive(Default)]
 pub(super) struct Queue {
-    /// The batch that still takes records.
-    pub(super) open: Option<Batch>,
     /// Batches that wait for their turn.
     pub(super) sealed: VecDeque<Batch>,
     /// Whether a batch is on its way: the next waits, so that the order holds over retries.
@@ -22,12 +20,8 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    pub(super) fn seal(&mut self) {
-        self.sealed.extend(self.open.take());
-    }
-
     pub(super) fn is_empty(&self) -> bool {
-        self.open.is_none() && self.sealed.is_empty() && !self.in_flight
+        self.sealed.is_empty() && !self.in_flight
     }
 
     /// Whether a batch may be sent at this time.
@@ -40,6 +34,14 @@ impl Queue {
         let sequence = self.next_sequence;
         self.next_sequence = sequence.wrapping_add(count) & i32::MAX;
         sequence
+    }
+
+    /// Goes on as this producer; one of another epoch starts its sequence anew.
+    pub(super) fn go_on_as(&mut self, identity: Identity) {
+        if self.identity != Some(identity) {
+            self.identity = Some(identity);
+            self.next_sequence = 0;
+        }
     }
 
     /// Puts a batch back to be sent again.
@@ -55,10 +57,8 @@ impl Queue {
         self.next_sequence = 0;
     }
 
-    /// The next time at which something is to be done without any event.
-    pub(super) fn wakes_at(&self, linger: std::time::Duration) -> Option<Instant> {
-        let lingers = self.open.as_ref().map(|batch| batch.opened + linger);
-        let waits = self.not_before.filter(|_| !self.in_flight && !self.sealed.is_empty());
-        lingers.into_iter().chain(waits).min()
+    /// When the next batch may be tried, if that is to be waited for.
+    pub(super) fn wakes_at(&self) -> Option<Instant> {
+        self.not_before.filter(|_| !self.in_flight && !self.sealed.is_empty())
     }
 }

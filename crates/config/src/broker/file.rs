@@ -19,17 +19,23 @@ pub(super) fn with_synonyms(properties: &Properties) -> Properties {
 /// Values that cannot be, settings that are missing, and settings without effect.
 pub(super) fn check(file: &Properties) -> (Vec<ConfigError>, Vec<Notice>) {
     let mut errors: Vec<ConfigError> = missing(file).collect();
-    let mut notices = Vec::new();
+    let (mut notices, mut idle) = (Vec::new(), Vec::new());
     for (key, value) in file.iter() {
         match setting(Scope::Broker, key) {
             Some(row) => match parse(row, value) {
-                Ok(_) => notices.extend(without_effect(row, value)),
+                Ok(_) if is_idle(row, value) => idle.push(row.name),
+                Ok(_) => {}
                 Err(message) => errors.push(with_hint(ConfigError::new(message), row)),
             },
             None if key.starts_with("yeoul.") => errors.push(unknown_own(key)),
+            None if of_listener(key).is_some() => {
+                let checked = of_listener(key).map_or(Ok(()), |row| parse(row, value).map(drop));
+                errors.extend(checked.err().map(ConfigError::new));
+            }
             None => notices.push(unknown(key)),
         }
     }
+    notices.extend(without_effect(&idle));
     (errors, notices)
 }
 
@@ -58,12 +64,21 @@ fn with_hint(error: ConfigError, row: &Setting) -> ConfigError {
     }
 }
 
-fn without_effect(row: &Setting, value: &str) -> Option<Notice> {
-    if row.acts || row.default.value() == Some(value.trim()) {
-        return None;
-    }
-    let message = format!("`{}` is set, and yeoul does not act on it yet", row.name);
-    Some(Notice { key: row.name.to_owned(), message, hint: None })
+/// Whether the value would change something, were it acted on.
+fn is_idle(row: &Setting, value: &str) -> bool {
+    !row.acts && row.default.value() != Some(value.trim())
+}
+
+/// One notice of all settings that are kept and change nothing.
+fn without_effect(names: &[&str]) -> Option<Notice> {
+    let (first, more) = names.split_first()?;
+    let settings = more.iter().fold(format!("`{first}`"), |text, name| format!("{text}, `{name}`"));
+    let message = format!("yeoul keeps these settings and does not act on them yet: {settings}");
+    Some(Notice {
+        key: names.join(","),
+        message,
+        hint: Some("docs/settings.md says which ones act".to_owned()),
+    })
 }
 
 fn unknown_own(key: &str) -> ConfigError {
@@ -72,6 +87,13 @@ fn unknown_own(key: &str) -> ConfigError {
         Some(name) => error.with_hint(format!("did you mean `{name}`?")),
         None => error,
     }
+}
+
+/// The setting that a listener has for itself, as `listener.name.external.max.connections`.
+fn of_listener(key: &str) -> Option<&'static Setting> {
+    let (_, name) = key.strip_prefix("listener.name.")?.split_once('.')?;
+    let acts = matches!(name, "max.connections" | "max.connection.creation.rate");
+    setting(Scope::Broker, name).filter(|_| acts)
 }
 
 // Kafka hands unknown keys to its plugins, so that files have them and a start must not fail for it.

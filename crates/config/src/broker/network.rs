@@ -36,12 +36,12 @@ impl Network {
             controller_listeners: controllers,
             controller_listener_names: names,
         };
-        network.check(node)?;
+        network.check_advertised(node)?;
         Ok(network)
     }
 
-    fn check(&self, node: &Node) -> Result<(), ConfigError> {
-        self.check_advertised(node)?;
+    /// Refuses listeners that this broker cannot serve.
+    pub(super) fn check_spoken(&self) -> Result<(), ConfigError> {
         let spoken = self.listeners.iter().chain(&self.controller_listeners);
         match spoken.into_iter().find(|listener| listener.protocol != SecurityProtocol::Plaintext) {
             Some(listener) => Err(ConfigError::new(format!(

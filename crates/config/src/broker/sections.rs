@@ -7,6 +7,8 @@ use crate::layers::Layers;
 pub struct Limits {
     /// `socket.request.max.bytes`: of a request, without the four bytes of its length.
     pub request_bytes_max: usize,
+    /// `queued.max.requests`: at work at once.
+    pub queued_requests_max: usize,
     /// `queued.max.request.bytes`: of all requests in work; none for no limit.
     pub queued_request_bytes_max: Option<usize>,
     /// `socket.send.buffer.bytes`; none for the system's choice.
@@ -21,6 +23,10 @@ pub struct Limits {
     pub connections_max: usize,
     /// `max.connections.per.ip`.
     pub connections_per_ip_max: usize,
+    /// `max.connections.per.ip.overrides`: names or addresses, and how many each may have.
+    pub connections_per_ip_overrides: Vec<(String, usize)>,
+    /// `max.connection.creation.rate`: a second.
+    pub connection_rate_max: u32,
     /// `fetch.max.bytes`: of a Fetch response.
     pub fetch_bytes_max: usize,
     /// `max.incremental.fetch.session.cache.slots`.
@@ -37,6 +43,7 @@ impl Limits {
         let bytes = |name: &str| positive(name).and_then(|bytes| usize::try_from(bytes).ok());
         Limits {
             request_bytes_max: layers.size("socket.request.max.bytes"),
+            queued_requests_max: layers.size("queued.max.requests"),
             queued_request_bytes_max: bytes("queued.max.request.bytes"),
             socket_send_bytes: bytes("socket.send.buffer.bytes"),
             socket_receive_bytes: bytes("socket.receive.buffer.bytes"),
@@ -44,12 +51,27 @@ impl Limits {
             connection_idle_max_ms: Some(layers.long("connections.max.idle.ms")).filter(|ms| *ms >= 0),
             connections_max: layers.size("max.connections"),
             connections_per_ip_max: layers.size("max.connections.per.ip"),
+            connections_per_ip_overrides: per_ip_overrides(layers).unwrap_or_default(),
+            connection_rate_max: layers.int("max.connection.creation.rate").unsigned_abs(),
             fetch_bytes_max: layers.size("fetch.max.bytes"),
             fetch_sessions_max: layers.size("max.incremental.fetch.session.cache.slots"),
             request_partitions_max: layers.size("max.request.partition.size.limit"),
             transaction_timeout_max_ms: layers.int("transaction.max.timeout.ms"),
         }
     }
+}
+
+/// The pairs of `max.connections.per.ip.overrides`; none if there is one that is no pair.
+pub(super) fn per_ip_overrides(layers: &Layers) -> Option<Vec<(String, usize)>> {
+    let text = layers.text("max.connections.per.ip.overrides").unwrap_or_default();
+    let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+    let pair = |entry: &str| {
+        // An IPv6 address has colons of its own.
+        let (host, count) = entry.rsplit_once(':')?;
+        let host = host.trim().trim_start_matches('[').trim_end_matches(']');
+        Some((host.to_owned(), count.trim().parse().ok()?)).filter(|(host, _)| !host.is_empty())
+    };
+    entries.map(pair).collect()
 }
 
 /// How topics come and go.
@@ -87,6 +109,14 @@ pub struct Logs {
     pub recovery_threads: usize,
     /// `producer.id.expiration.ms`: how long the sequence numbers of an idle producer are remembered.
     pub producer_id_expiration_ms: i32,
+    /// `producer.id.expiration.check.interval.ms`: how often idle producers are looked for.
+    pub producer_id_expiration_check_interval_ms: i32,
+    /// `cordoned.log.dirs`: those that take no new partitions; a star stands for all.
+    pub cordoned_dirs: Vec<String>,
+    /// `num.replica.alter.log.dirs.threads`; none for as many as there are log directories.
+    pub moving_threads: Option<usize>,
+    /// `replica.alter.log.dirs.io.max.bytes.per.second`: copied from one log directory to another; none for no limit.
+    pub moving_bytes_per_second_max: Option<i64>,
     /// `yeoul.journal.bytes.max`: how far the journal of a log directory grows.
     pub journal_bytes_max: u64,
     /// `yeoul.tail.bytes.max`: newest records of all partitions of a log directory that are kept in memory; none for a part of the
@@ -96,13 +126,51 @@ pub struct Logs {
 
 impl Logs {
     pub(super) fn read(layers: &Layers) -> Logs {
+        let threads = layers.opt_number("num.replica.alter.log.dirs.threads");
         Logs {
             retention_check_interval_ms: layers.long("log.retention.check.interval.ms"),
             initial_task_delay_ms: layers.long("log.initial.task.delay.ms"),
             recovery_threads: layers.size("num.recovery.threads.per.data.dir"),
             producer_id_expiration_ms: layers.int("producer.id.expiration.ms"),
+            producer_id_expiration_check_interval_ms: layers.int("producer.id.expiration.check.interval.ms"),
+            cordoned_dirs: layers.list("cordoned.log.dirs"),
+            moving_threads: threads.and_then(|count| usize::try_from(count).ok()),
+            moving_bytes_per_second_max: layers.opt_number("replica.alter.log.dirs.io.max.bytes.per.second"),
             journal_bytes_max: layers.long("yeoul.journal.bytes.max").unsigned_abs(),
             tail_bytes_max: usize::try_from(layers.long("yeoul.tail.bytes.max")).ok(),
+        }
+    }
+}
+
+/// How compacted logs are cleaned.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogCleaner {
+    /// `log.cleaner.enable`.
+    pub enabled: bool,
+    /// `log.cleaner.threads`.
+    pub threads: usize,
+    /// `log.cleaner.dedupe.buffer.size`: for the keys of a log, of all threads together.
+    pub dedupe_buffer_bytes: usize,
+    /// `log.cleaner.io.buffer.load.factor`: which part of that may be in use.
+    pub load_factor: f64,
+    /// `log.cleaner.io.buffer.size`: of all threads together.
+    pub io_buffer_bytes: usize,
+    /// `log.cleaner.io.max.bytes.per.second`: read and written.
+    pub io_bytes_per_second_max: f64,
+    /// `log.cleaner.backoff.ms`: the pause where there is nothing to clean.
+    pub backoff_ms: i64,
+}
+
+impl LogCleaner {
+    pub(super) fn read(layers: &Layers) -> LogCleaner {
+        LogCleaner {
+            enabled: layers.boolean("log.cleaner.enable"),
+            threads: layers.size("log.cleaner.threads"),
+            dedupe_buffer_bytes: layers.size("log.cleaner.dedupe.buffer.size"),
+            load_factor: layers.double("log.cleaner.io.buffer.load.factor"),
+            io_buffer_bytes: layers.size("log.cleaner.io.buffer.size"),
+            io_bytes_per_second_max: layers.double("log.cleaner.io.max.bytes.per.second"),
+            backoff_ms: layers.long("log.cleaner.backoff.ms"),
         }
     }
 }

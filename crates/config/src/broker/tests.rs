@@ -1,5 +1,5 @@
 use super::*;
-use crate::listener::Listener;
+use crate::listener::{Listener, SecurityProtocol};
 use std::path::PathBuf;
 
 /// A single node's properties with changes: `key=value` sets, `-key` removes.
@@ -250,17 +250,33 @@ fn an_unknown_setting_is_a_notice_that_names_the_nearest() {
         "num.io.threads=9",
         "num.network.threads=3",
     ]);
-    let said: Vec<_> =
-        notices.iter().filter(|notice| !notice.key.contains(".state.")).map(Notice::to_string).collect();
+    let said: Vec<_> = notices
+        .iter()
+        .filter(|notice| notice.message.starts_with("unknown"))
+        .map(Notice::to_string)
+        .collect();
     assert_eq!(
         said,
         [
             "unknown setting `my.plugin.key`",
-            "`num.io.threads` is set, and yeoul does not act on it yet",
             "unknown setting `num.partition`\nhint: did you mean `num.partitions`?",
             "unknown setting `retention.ms`\nhint: did you mean `log.retention.ms`?",
         ]
     );
+}
+
+#[test]
+fn what_changes_nothing_is_named_once_and_together() {
+    let (_, notices) = read(&["num.io.threads=9", "background.threads=11", "num.network.threads=3"]);
+    let [notice] = &notices[..] else { panic!("{notices:?} is not one notice") };
+    assert!(
+        notice
+            .message
+            .starts_with("yeoul keeps these settings and does not act on them yet: `background.threads`, "),
+        "{}",
+        notice.message
+    );
+    assert!(notice.message.contains("`num.io.threads`") && !notice.message.contains("`num.network.threads`"));
 }
 
 #[test]
@@ -272,14 +288,29 @@ fn what_would_be_unsafe_to_pass_over_is_refused() {
 }
 
 #[test]
+fn a_node_that_does_not_start_may_ask_for_what_is_not_there_yet() {
+    let file = |more: &[&str]| {
+        let usual = ["process.roles=broker", "node.id=1", "controller.listener.names=CONTROLLER"];
+        let listeners = ["listeners=SASL_SSL://:9092", "inter.broker.listener.name=SASL_SSL"];
+        let all = [&usual[..], &listeners, &["controller.quorum.bootstrap.servers=c:9093"], more].concat();
+        BrokerConfig::at_rest(&Properties::parse(&all.join("\n")).unwrap())
+    };
+    let (config, _) = file(&["authorizer.class.name=a.B"]).unwrap();
+    assert_eq!(config.network.listeners[0].protocol, SecurityProtocol::SaslSsl);
+    assert!(file(&["log.retention.ms=0"]).is_err());
+}
+
+#[test]
 fn dynamic_settings_change_what_may_change() {
     let (config, _) = read(&[]);
     let cluster = Overrides::from([
+        ("producer.id.expiration.ms".to_owned(), "7".to_owned()),
+        ("max.connections".to_owned(), "x".to_owned()),
         ("num.partitions".to_owned(), "7".to_owned()),
-        ("fetch.max.bytes".to_owned(), "x".to_owned()),
     ]);
     let dynamic = config.with_dynamic(&cluster, &Overrides::new());
-    assert_eq!(dynamic.topics.partitions, 7);
-    assert_eq!(dynamic.limits.fetch_bytes_max, config.limits.fetch_bytes_max);
+    assert_eq!(dynamic.logs.producer_id_expiration_ms, 7);
+    assert_eq!(dynamic.limits.connections_max, config.limits.connections_max);
+    assert_eq!(dynamic.topics.partitions, config.topics.partitions);
     assert_eq!(dynamic.network, config.network);
 }

@@ -1,6 +1,6 @@
 //! A clock that stands still until it is moved.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::Clock;
@@ -8,20 +8,26 @@ use crate::Clock;
 /// A clock that stands still until it is moved.
 #[derive(Debug)]
 pub struct ManualClock {
-    started_ms: i64,
     now_ms: AtomicI64,
+    monotonic_ms: AtomicU64,
 }
 
 impl ManualClock {
     /// A clock that shows this time, in milliseconds since 1970.
     pub fn new(now_ms: i64) -> ManualClock {
-        ManualClock { started_ms: now_ms, now_ms: AtomicI64::new(now_ms) }
+        ManualClock { now_ms: AtomicI64::new(now_ms), monotonic_ms: AtomicU64::new(0) }
+    }
+
+    /// Sets it to another time, as an administrator may. No time passes.
+    pub fn set(&self, now_ms: i64) {
+        self.now_ms.store(now_ms, Ordering::SeqCst);
     }
 
     /// Moves it on.
     pub fn advance(&self, by: Duration) {
-        let by_ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
-        self.now_ms.fetch_add(by_ms, Ordering::SeqCst);
+        let by_ms = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+        self.now_ms.fetch_add(by_ms.cast_signed(), Ordering::SeqCst);
+        self.monotonic_ms.fetch_add(by_ms, Ordering::SeqCst);
     }
 }
 
@@ -31,7 +37,7 @@ impl Clock for ManualClock {
     }
 
     fn monotonic(&self) -> Duration {
-        Duration::from_millis((self.now_ms() - self.started_ms).max(0).unsigned_abs())
+        Duration::from_millis(self.monotonic_ms.load(Ordering::SeqCst))
     }
 }
 
@@ -44,5 +50,7 @@ mod tests {
         let clock = ManualClock::new(1_000);
         clock.advance(Duration::from_secs(2));
         assert_eq!((clock.now_ms(), clock.monotonic()), (3_000, Duration::from_secs(2)));
+        clock.set(500);
+        assert_eq!((clock.now_ms(), clock.monotonic()), (500, Duration::from_secs(2)));
     }
 }

@@ -4,15 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
 use super::file::{Inode, SimFile};
-use crate::{DirEntry, Disk, File, FileLock, OpenMode, Random};
+use crate::{DirEntry, Disk, File, FileLock, OpenMode, Random, Space};
 
 /// What reaches a disk whole or not at all, in bytes.
 pub const SECTOR_BYTES: usize = 512;
+/// What the disk says of its size, in bytes.
+const TOTAL_BYTES: u64 = 1 << 40;
 
 #[derive(Clone)]
 enum Node {
@@ -64,9 +66,11 @@ struct World {
     locks: BTreeSet<PathBuf>,
     /// Changes to go until the power is cut, and what the one then under way leaves.
     cut_after: Option<(u64, usize)>,
-    /// Writes to files whose path contains this fail so.
-    faults: Vec<(String, io::ErrorKind)>,
+    /// What fails, and how.
+    faults: Vec<Fault>,
     free_bytes: Option<u64>,
+    /// Changes of files whose path contains one of these wait; with whether one has.
+    holds: Vec<(String, bool)>,
 }
 
 impl World {
@@ -79,7 +83,9 @@ impl World {
         match self.names.get(path) {
             Some(Node::File(inode)) => return Ok(inode.clone()),
             Some(Node::Dir) => return Err(io::ErrorKind::IsADirectory.into()),
-            None if mode == OpenMode::Read => return Err(io::ErrorKind::NotFound.into()),
+            None if matches!(mode, OpenMode::Read | OpenMode::Existing) => {
+                return Err(io::ErrorKind::NotFound.into());
+            }
             None => self.check_parent(path)?,
         }
         let inode = Arc::new(Inode::default());
@@ -92,6 +98,13 @@ impl World {
         let root = parent.parent().is_none();
         let there = root || matches!(self.names.get(parent), Some(Node::Dir));
         if there { Ok(()) } else { Err(io::ErrorKind::NotFound.into()) }
+    }
+
+    fn check(&self, path: &Path, reads: bool) -> io::Result<()> {
+        let path = path.to_string_lossy();
+        let fault =
+            self.faults.iter().find(|fault| fault.of_reads == reads && path.contains(&fault.path_part));
+        fault.map_or(Ok(()), |fault| Err(fault.kind.into()))
     }
 
     fn sync_dir(&mut self, dir: &Path) {
@@ -116,6 +129,13 @@ impl World {
         self.locks.clear();
         self.cut_after = None;
     }
+}
+
+/// Reads, or writes and flushes, of files whose path contains this fail so.
+struct Fault {
+    path_part: String,
+    of_reads: bool,
+    kind: io::ErrorKind,
 }
 
 /// The names whose directories are there too.
@@ -143,11 +163,15 @@ impl From<NoPower> for io::Error {
 #[derive(Default)]
 pub(super) struct Machine {
     world: Mutex<World>,
+    /// Signals that a hold has begun to keep somebody waiting, or has ended.
+    holds_changed: Condvar,
     boot: AtomicU64,
     off: AtomicBool,
     without_direct: AtomicBool,
     changes: AtomicU64,
     read_bytes: AtomicU64,
+    /// What files are stamped with that change.
+    now_ms: AtomicI64,
 }
 
 impl Machine {
@@ -174,17 +198,32 @@ impl Machine {
         }
     }
 
+    /// Waits as long as changes of this file are held up and their process lives.
+    pub(super) fn wait_while_held(&self, path: &Path, boot: u64) {
+        let path = path.to_string_lossy();
+        let mut world = self.world.lock();
+        while self.check_power(boot).is_ok() {
+            let mut holds = world.holds.iter_mut();
+            let Some((_, reached)) = holds.find(|(part, _)| path.contains(part.as_str())) else { return };
+            *reached = true;
+            self.holds_changed.notify_all();
+            self.holds_changed.wait(&mut world);
+        }
+    }
+
     /// Whether a write to a file that makes it grow so much may succeed.
     pub(super) fn check_write(&self, path: &Path, growth: u64) -> io::Result<()> {
         let mut world = self.world.lock();
-        let path = path.to_string_lossy();
-        if let Some((_, kind)) = world.faults.iter().find(|(part, _)| path.contains(part.as_str())) {
-            return Err((*kind).into());
-        }
+        world.check(path, false)?;
         if let Some(free) = &mut world.free_bytes {
             *free = free.checked_sub(growth).ok_or(io::ErrorKind::StorageFull)?;
         }
         Ok(())
+    }
+
+    /// Whether a file may be read.
+    pub(super) fn check_read(&self, path: &Path) -> io::Result<()> {
+        self.world.lock().check(path, true)
     }
 
     /// Does something to a file unless its process was killed meanwhile.
@@ -197,6 +236,10 @@ impl Machine {
 
     pub(super) fn count_read(&self, bytes: usize) {
         self.read_bytes.fetch_add(bytes as u64, Ordering::SeqCst);
+    }
+
+    pub(super) fn now_ms(&self) -> i64 {
+        self.now_ms.load(Ordering::SeqCst)
     }
 
     pub(super) fn has_direct(&self) -> bool {
@@ -253,6 +296,7 @@ impl SimDisk {
         self.machine.boot.fetch_add(1, Ordering::SeqCst);
         world.lose_power(random);
         self.machine.off.store(false, Ordering::SeqCst);
+        self.machine.holds_changed.notify_all();
     }
 
     /// Ends all that is open, as when every process is killed: what was written stays, flushed or not.
@@ -262,11 +306,22 @@ impl SimDisk {
         world.locks.clear();
         world.cut_after = None;
         self.machine.off.store(false, Ordering::SeqCst);
+        self.machine.holds_changed.notify_all();
     }
 
     /// Lets writes and flushes fail of files whose path contains this.
     pub fn fail_writes(&self, path_part: &str, kind: io::ErrorKind) {
-        self.machine.world.lock().faults.push((path_part.to_owned(), kind));
+        self.fail(path_part, false, kind);
+    }
+
+    /// Lets reads fail of files whose path contains this.
+    pub fn fail_reads(&self, path_part: &str, kind: io::ErrorKind) {
+        self.fail(path_part, true, kind);
+    }
+
+    fn fail(&self, path_part: &str, of_reads: bool, kind: io::ErrorKind) {
+        let path_part = path_part.to_owned();
+        self.machine.world.lock().faults.push(Fault { path_part, of_reads, kind });
     }
 
     /// Ends all of those failures.
@@ -274,9 +329,20 @@ impl SimDisk {
         self.machine.world.lock().faults.clear();
     }
 
+    /// Holds up writes and flushes of files whose path contains this, until what is returned is dropped or the process is killed.
+    pub fn hold_writes(&self, path_part: &str) -> Hold {
+        self.machine.world.lock().holds.push((path_part.to_owned(), false));
+        Hold { machine: self.machine.clone(), path_part: path_part.to_owned() }
+    }
+
     /// Says how many bytes files may still grow by; none for any number.
     pub fn set_free_bytes(&self, free_bytes: Option<u64>) {
         self.machine.world.lock().free_bytes = free_bytes;
+    }
+
+    /// Sets the time with which files are stamped that change, in milliseconds since 1970; 0 at first.
+    pub fn set_now_ms(&self, now_ms: i64) {
+        self.machine.now_ms.store(now_ms, Ordering::SeqCst);
     }
 
     /// Refuses direct I/O from now on, as tmpfs does.
@@ -381,6 +447,12 @@ impl Disk for SimDisk {
         self.machine.world.lock().names.contains_key(path)
     }
 
+    fn space(&self, _path: &Path) -> io::Result<Space> {
+        self.machine.check_power(self.boot())?;
+        let usable_bytes = self.machine.world.lock().free_bytes.unwrap_or(TOTAL_BYTES);
+        Ok(Space { total_bytes: TOTAL_BYTES, usable_bytes })
+    }
+
     fn lock(&self, path: &Path) -> io::Result<Box<dyn FileLock>> {
         let boot = self.boot();
         self.change(|world| {
@@ -389,6 +461,26 @@ impl Disk for SimDisk {
             if locked { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
         })?;
         Ok(Box::new(SimLock { machine: self.machine.clone(), path: path.to_owned(), boot }))
+    }
+}
+
+/// Holds up changes of files as long as it is there.
+pub struct Hold {
+    machine: Arc<Machine>,
+    path_part: String,
+}
+
+impl Hold {
+    /// Whether a change has come that has to wait.
+    pub fn is_reached(&self) -> bool {
+        self.machine.world.lock().holds.iter().any(|(part, reached)| *part == self.path_part && *reached)
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.machine.world.lock().holds.retain(|(part, _)| *part != self.path_part);
+        self.machine.holds_changed.notify_all();
     }
 }
 
@@ -494,6 +586,27 @@ mod tests {
         assert!(file.write_all_at(&[0; 11], 0).is_err());
         disk.heal();
         assert!(file.write_all_at(&[0; 11], 0).is_ok());
+    }
+
+    #[test]
+    fn a_write_that_is_held_up_goes_on_when_it_may_and_fails_when_its_process_is_killed() {
+        let disk = disk();
+        let write = |hold: Hold, end: &dyn Fn(Hold)| {
+            let file = open(&disk.process(), OpenMode::ReadWrite).unwrap();
+            let writer = std::thread::spawn(move || file.write_all_at(&[7; 3], 0));
+            while !hold.is_reached() {
+                std::thread::yield_now();
+            }
+            end(hold);
+            writer.join().unwrap()
+        };
+        let killed = write(disk.hold_writes("file"), &|hold| {
+            disk.kill();
+            drop(hold);
+        });
+        assert!(killed.is_err() && content(&disk).is_empty());
+        assert!(write(disk.hold_writes("file"), &drop).is_ok());
+        assert_eq!(content(&disk), [7; 3]);
     }
 
     #[test]

@@ -68,6 +68,7 @@ struct Content {
     /// What is on the disk for certain.
     durable: Vec<u8>,
     changes: Vec<Change>,
+    modified_ms: i64,
 }
 
 /// The content of a file, whatever its name.
@@ -79,8 +80,9 @@ impl Inode {
         self.0.lock().now.len() as u64
     }
 
-    fn change(&self, change: Change) {
+    fn change(&self, change: Change, now_ms: i64) {
         let mut content = self.0.lock();
+        content.modified_ms = now_ms;
         change.apply(&mut content.now);
         content.changes.push(change);
     }
@@ -93,7 +95,7 @@ impl Inode {
 
     pub(super) fn lose_power(&self, random: &dyn Random) {
         let mut content = self.0.lock();
-        let Content { now, durable, changes } = &mut *content;
+        let Content { now, durable, changes, .. } = &mut *content;
         changes.drain(..).for_each(|change| change.survive(durable, random));
         now.clone_from(durable);
     }
@@ -124,7 +126,7 @@ impl SimFile {
         if bytes.is_empty() {
             return;
         }
-        self.inode.change(Change::Write { at, bytes: bytes.to_vec() });
+        self.inode.change(Change::Write { at, bytes: bytes.to_vec() }, self.machine.now_ms());
         if self.mode == OpenMode::DirectSync {
             self.inode.flush();
         }
@@ -139,14 +141,17 @@ impl File for SimFile {
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.check_writable()?;
+        self.machine.wait_while_held(&self.path, self.boot);
         self.machine.start_change(self.boot)?;
         self.machine.check_write(&self.path, len.saturating_sub(self.inode.len()))?;
-        self.machine.while_running(self.boot, || self.inode.change(Change::Len(len)))
+        let now_ms = self.machine.now_ms();
+        self.machine.while_running(self.boot, || self.inode.change(Change::Len(len), now_ms))
     }
 
     fn read_at(&self, buf: &mut [u8], at: u64) -> io::Result<usize> {
         self.machine.check_power(self.boot)?;
         self.check_aligned(at, buf.len(), buf.as_ptr() as usize)?;
+        self.machine.check_read(&self.path)?;
         let content = self.inode.0.lock();
         let rest = content.now.get(at as usize..).unwrap_or_default();
         let len = rest.len().min(buf.len());
@@ -158,6 +163,7 @@ impl File for SimFile {
     fn write_all_at(&self, buf: &[u8], at: u64) -> io::Result<()> {
         self.check_writable()?;
         self.check_aligned(at, buf.len(), buf.as_ptr() as usize)?;
+        self.machine.wait_while_held(&self.path, self.boot);
         let growth = (at + buf.len() as u64).saturating_sub(self.inode.len());
         if let Err(cut) = self.machine.start_change(self.boot) {
             self.write(&buf[..cut.torn_bytes.min(buf.len())], at);
@@ -167,7 +173,13 @@ impl File for SimFile {
         self.machine.while_running(self.boot, || self.write(buf, at))
     }
 
+    fn modified_ms(&self) -> io::Result<i64> {
+        self.machine.check_power(self.boot)?;
+        Ok(self.inode.0.lock().modified_ms)
+    }
+
     fn sync_data(&self) -> io::Result<()> {
+        self.machine.wait_while_held(&self.path, self.boot);
         self.machine.start_change(self.boot)?;
         self.machine.check_write(&self.path, 0)?;
         self.machine.while_running(self.boot, || self.inode.flush())

@@ -6,5 +6,5 @@ mod file;
 mod random;
 
 pub use clock::ManualClock;
-pub use disk::{SECTOR_BYTES, SimDisk};
+pub use disk::{Hold, SECTOR_BYTES, SimDisk};
 pub use random::SeededRandom;

@@ -1,13 +1,35 @@
 //! The frame format of LZ4.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 
 use lz4_flex::frame::{BlockMode, BlockSize, FrameDecoder, FrameEncoder, FrameInfo};
 
-use super::{Failure, read_capped};
+/// Kafka's default level stands for the fast compressor, whatever its number; all others for the thorough one.
+const FAST_LEVEL: i32 = 9;
+/// The most thorough that there is.
+const LEVEL_MAX: i32 = 12;
 
 /// Independent blocks of 64 KiB, as Kafka's own writer has them.
-pub(super) fn compress(data: &[u8]) -> io::Result<Vec<u8>> {
+pub(super) fn compress(data: &[u8], level: Option<i32>) -> io::Result<Vec<u8>> {
+    match level {
+        None | Some(FAST_LEVEL) => fast(data),
+        Some(level) => thorough(data, level.clamp(1, LEVEL_MAX).unsigned_abs()),
+    }
+}
+
+fn thorough(data: &[u8], level: u32) -> io::Result<Vec<u8>> {
+    let mut encoder = lz4::EncoderBuilder::new()
+        .level(level)
+        .block_size(lz4::BlockSize::Max64KB)
+        .block_mode(lz4::BlockMode::Independent)
+        .checksum(lz4::ContentChecksum::NoChecksum)
+        .build(Vec::new())?;
+    encoder.write_all(data)?;
+    let (frame, ended) = encoder.finish();
+    ended.map(|()| frame)
+}
+
+fn fast(data: &[u8]) -> io::Result<Vec<u8>> {
     let info = FrameInfo::new().block_size(BlockSize::Max64KB).block_mode(BlockMode::Independent);
     let mut encoder = FrameEncoder::with_frame_info(info, Vec::new());
     encoder.write_all(data)?;
@@ -15,9 +37,9 @@ pub(super) fn compress(data: &[u8]) -> io::Result<Vec<u8>> {
 }
 
 /// Decompresses the first frame; what follows it is not looked at, as in Kafka.
-pub(super) fn decompress(data: &[u8], max_bytes: usize) -> Result<Vec<u8>, Failure> {
+pub(super) fn decoder(data: &[u8]) -> io::Result<impl Read + '_> {
     let len = frame_len(data).ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
-    read_capped(FrameDecoder::new(&data[..len]), max_bytes)
+    Ok(FrameDecoder::new(&data[..len]))
 }
 
 // Flags in the byte after the magic.

@@ -3,7 +3,7 @@
 //! The frame: a magic of 8 bytes, its version and the oldest version that can read it (32 bits each), then blocks, each after its
 //! length (32 bits). All integers are big-endian.
 
-use std::io;
+use std::io::{self, Read};
 
 use super::Failure;
 
@@ -31,24 +31,88 @@ pub(super) fn compress(data: &[u8]) -> io::Result<Vec<u8>> {
 
 pub(super) fn decompress(data: &[u8], max_bytes: usize) -> Result<Vec<u8>, Failure> {
     let mut output = Vec::new();
-    if !data.starts_with(MAGIC) {
-        append_block(&mut output, data, max_bytes)?;
-        return Ok(output);
-    }
-    let mut rest = data.get(HEADER_LEN..).ok_or_else(cut_short)?;
-    while !rest.is_empty() {
-        // Several frames may follow each other, as snappy-java reads them.
-        if rest.starts_with(MAGIC) {
-            rest = rest.get(HEADER_LEN..).ok_or_else(cut_short)?;
-            continue;
-        }
-        let (len, body) = rest.split_first_chunk().ok_or_else(cut_short)?;
-        let (block, after) =
-            body.split_at_checked(u32::from_be_bytes(*len) as usize).ok_or_else(cut_short)?;
-        append_block(&mut output, block, max_bytes)?;
-        rest = after;
+    for block in Blocks::new(data) {
+        append_block(&mut output, block?, max_bytes)?;
     }
     Ok(output)
+}
+
+pub(super) fn decoder(data: &[u8]) -> impl Read + '_ {
+    Decoder { blocks: Blocks::new(data), block: Vec::new(), taken: 0 }
+}
+
+/// Decompresses a block at a time.
+struct Decoder<'a> {
+    blocks: Blocks<'a>,
+    block: Vec<u8>,
+    taken: usize,
+}
+
+impl Read for Decoder<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        while self.taken == self.block.len() {
+            let Some(block) = self.blocks.next() else { return Ok(0) };
+            self.block.clear();
+            self.taken = 0;
+            append_block(&mut self.block, block?, usize::MAX).map_err(|failure| match failure {
+                Failure::Io(error) => error,
+                Failure::TooLarge => io::ErrorKind::OutOfMemory.into(),
+            })?;
+        }
+        let read = (&self.block[self.taken..]).read(buf)?;
+        self.taken += read;
+        Ok(read)
+    }
+}
+
+/// The compressed blocks of frames, or of what is one block without a frame.
+struct Blocks<'a> {
+    rest: &'a [u8],
+    is_framed: bool,
+    is_over: bool,
+}
+
+impl<'a> Blocks<'a> {
+    fn new(data: &'a [u8]) -> Blocks<'a> {
+        Blocks { rest: data, is_framed: data.starts_with(MAGIC), is_over: false }
+    }
+
+    fn framed(&mut self) -> Option<io::Result<&'a [u8]>> {
+        // Several frames may follow each other, as snappy-java reads them.
+        while self.rest.starts_with(MAGIC) {
+            match self.rest.get(HEADER_LEN..) {
+                Some(rest) => self.rest = rest,
+                None => return Some(Err(cut_short())),
+            }
+        }
+        if self.rest.is_empty() {
+            return None;
+        }
+        let block = self
+            .rest
+            .split_first_chunk()
+            .and_then(|(len, body)| body.split_at_checked(u32::from_be_bytes(*len) as usize));
+        Some(match block {
+            Some((block, after)) => {
+                self.rest = after;
+                Ok(block)
+            }
+            None => Err(cut_short()),
+        })
+    }
+}
+
+impl<'a> Iterator for Blocks<'a> {
+    type Item = io::Result<&'a [u8]>;
+
+    fn next(&mut self) -> Option<io::Result<&'a [u8]>> {
+        if self.is_over {
+            return None;
+        }
+        let next = if self.is_framed { self.framed() } else { Some(Ok(self.rest)) };
+        self.is_over = !self.is_framed || !matches!(next, Some(Ok(_)));
+        next
+    }
 }
 
 fn append_block(output: &mut Vec<u8>, block: &[u8], max_bytes: usize) -> Result<(), Failure> {

@@ -12,12 +12,12 @@ pub fn verify(batch: &[u8]) -> Result<BatchHeader, BatchError> {
     if batch.len() < size {
         return Err(BatchError::Short { needed: size, remaining: batch.len() });
     }
-    if batch.len() > size {
-        return Err(BatchError::TrailingBytes(batch.len() - size));
-    }
-    let computed = checksum(batch);
+    let computed = checksum(&batch[..size]);
     if computed != header.crc {
         return Err(BatchError::CorruptCrc { stored: header.crc, computed });
+    }
+    if batch.len() > size {
+        return Err(BatchError::TrailingBytes(batch.len() - size));
     }
     header.verify_count()?;
     Ok(header)

@@ -9,7 +9,7 @@ use super::{
     BATCH_OVERHEAD, BatchHeader, Header, NO_LEADER_EPOCH, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, NO_SEQUENCE,
     NO_TIMESTAMP,
 };
-use crate::compression::{Compression, compress};
+use crate::compression::{Compression, Compressor, compress};
 
 /// Makes one batch, for coordinators, the metadata log and clients.
 ///
@@ -23,22 +23,22 @@ use crate::compression::{Compression, compress};
 #[derive(Clone, Debug)]
 pub struct BatchBuilder {
     header: BatchHeader,
-    compression: Compression,
+    compressor: Compressor,
     /// Room for the header, then the records, not compressed yet.
     buf: Vec<u8>,
-    body: Vec<u8>,
 }
 
 impl BatchBuilder {
     /// A batch whose first record is to have this offset. Clients give 0.
-    pub fn new(base_offset: i64, compression: Compression) -> BatchBuilder {
+    pub fn new(base_offset: i64, compressor: impl Into<Compressor>) -> BatchBuilder {
+        let compressor = compressor.into();
         let header = BatchHeader {
             base_offset,
             batch_length: 0,
             partition_leader_epoch: NO_LEADER_EPOCH,
             magic: MAGIC,
             crc: 0,
-            attributes: i16::from(compression.id()),
+            attributes: i16::from(compressor.compression.id()),
             last_offset_delta: -1,
             base_timestamp: NO_TIMESTAMP,
             max_timestamp: NO_TIMESTAMP,
@@ -47,7 +47,13 @@ impl BatchBuilder {
             base_sequence: NO_SEQUENCE,
             records_count: 0,
         };
-        BatchBuilder { header, compression, buf: vec![0; HEADER_BYTES], body: Vec::new() }
+        BatchBuilder { header, compressor, buf: vec![0; HEADER_BYTES] }
+    }
+
+    /// Makes room for so many bytes of the batch, before compression, so that it does not move as it grows.
+    pub fn with_room(mut self, bytes: usize) -> BatchBuilder {
+        self.buf.reserve_exact(bytes.saturating_sub(self.buf.len()));
+        self
     }
 
     /// The epoch of the leader that appends the batch; -1 if it is yet to be appended.
@@ -126,13 +132,14 @@ impl BatchBuilder {
         self.header.records_count += 1;
         self.header.last_offset_delta = delta;
         self.header.max_timestamp = self.header.max_timestamp.max(timestamp);
-        self.write_body(timestamp.wrapping_sub(self.header.base_timestamp), delta, key, value, headers);
-        put_varint(&mut self.buf, self.body.len() as i32);
-        self.buf.extend_from_slice(&self.body);
+        let timestamp_delta = timestamp.wrapping_sub(self.header.base_timestamp);
+        let body_len = body_len(timestamp_delta, delta, key, value, headers);
+        put_varlong(&mut self.buf, body_len as i64);
+        self.put_body(timestamp_delta, delta, key, value, headers);
         assert!(self.buf.len() <= i32::MAX as usize, "a batch stays below 2 GiB");
     }
 
-    fn write_body(
+    fn put_body(
         &mut self,
         timestamp_delta: i64,
         offset_delta: i32,
@@ -140,16 +147,17 @@ impl BatchBuilder {
         value: Option<&[u8]>,
         headers: &[Header],
     ) {
-        self.body.clear();
-        self.body.push(0);
-        put_varlong(&mut self.body, timestamp_delta);
-        put_varint(&mut self.body, offset_delta);
-        put_nullable(&mut self.body, key);
-        put_nullable(&mut self.body, value);
-        put_varint(&mut self.body, headers.len() as i32);
+        let buf = &mut self.buf;
+        // The attributes of a record are not in use.
+        buf.push(0);
+        put_varlong(buf, timestamp_delta);
+        put_varint(buf, offset_delta);
+        put_nullable(buf, key);
+        put_nullable(buf, value);
+        put_varint(buf, headers.len() as i32);
         for header in headers {
-            put_nullable(&mut self.body, Some(&header.key));
-            put_nullable(&mut self.body, header.value.as_deref());
+            put_nullable(buf, Some(&header.key));
+            put_nullable(buf, header.value.as_deref());
         }
     }
 
@@ -161,12 +169,7 @@ impl BatchBuilder {
     /// The most that a record of these sizes adds to a batch before compression, in bytes.
     pub fn record_bytes_max(key: Option<&[u8]>, value: Option<&[u8]>, headers: &[Header]) -> usize {
         const NUMBERS_BYTES_MAX: usize = 5 + 1 + 10 + 5 + 5;
-        let header =
-            |header: &Header| nullable_len(Some(&header.key)) + nullable_len(header.value.as_deref());
-        NUMBERS_BYTES_MAX
-            + nullable_len(key)
-            + nullable_len(value)
-            + headers.iter().map(header).sum::<usize>()
+        NUMBERS_BYTES_MAX + contents_len(key, value, headers)
     }
 
     /// Number of records so far.
@@ -197,15 +200,15 @@ impl BatchBuilder {
     }
 
     fn compress(&mut self) {
-        if self.compression == Compression::None {
+        if self.compressor.compression == Compression::None {
             return;
         }
-        match compress(self.compression, &self.buf[HEADER_BYTES..]) {
+        match compress(self.compressor, &self.buf[HEADER_BYTES..]) {
             Ok(compressed) if compressed.len() <= i32::MAX as usize - HEADER_BYTES => {
                 self.buf.truncate(HEADER_BYTES);
                 self.buf.extend_from_slice(&compressed);
             }
-            _ => self.header.attributes &= !i16::from(self.compression.id()),
+            _ => self.header.attributes &= !i16::from(self.compressor.compression.id()),
         }
     }
 }
@@ -218,6 +221,24 @@ fn put_nullable(buf: &mut Vec<u8>, bytes: Option<&[u8]>) {
         }
         None => put_varint(buf, -1),
     }
+}
+
+/// Bytes of a record after the number that says how many they are.
+fn body_len(
+    timestamp_delta: i64,
+    offset_delta: i32,
+    key: Option<&[u8]>,
+    value: Option<&[u8]>,
+    headers: &[Header],
+) -> usize {
+    let numbers =
+        varint_len(timestamp_delta) + varint_len(offset_delta.into()) + varint_len(headers.len() as i64);
+    1 + numbers + contents_len(key, value, headers)
+}
+
+fn contents_len(key: Option<&[u8]>, value: Option<&[u8]>, headers: &[Header]) -> usize {
+    let header = |header: &Header| nullable_len(Some(&header.key)) + nullable_len(header.value.as_deref());
+    nullable_len(key) + nullable_len(value) + headers.iter().map(header).sum::<usize>()
 }
 
 fn nullable_len(bytes: Option<&[u8]>) -> usize {

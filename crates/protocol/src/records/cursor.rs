@@ -6,7 +6,7 @@ use super::BatchError;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cursor<'a>(pub(super) &'a [u8]);
 
-const CUT: BatchError = BatchError::InvalidRecord("it ends in the middle of a field");
+pub(super) const CUT: BatchError = BatchError::InvalidRecord("it ends in the middle of a field");
 
 impl<'a> Cursor<'a> {
     pub(super) fn byte(&mut self) -> Result<u8, BatchError> {
@@ -22,13 +22,11 @@ impl<'a> Cursor<'a> {
     }
 
     pub(super) fn varint(&mut self) -> Result<i32, BatchError> {
-        let raw = self.unsigned(5)? as u32;
-        Ok((raw >> 1) as i32 ^ -((raw & 1) as i32))
+        varint(|| self.byte())
     }
 
     pub(super) fn varlong(&mut self) -> Result<i64, BatchError> {
-        let raw = self.unsigned(10)?;
-        Ok((raw >> 1) as i64 ^ -((raw & 1) as i64))
+        varlong(|| self.byte())
     }
 
     /// A length that may be -1 for null, and so many bytes.
@@ -44,18 +42,33 @@ impl<'a> Cursor<'a> {
         let len = usize::try_from(len).map_err(|_| BatchError::InvalidRecord("a length is negative"))?;
         self.take(len)
     }
+}
 
-    fn unsigned(&mut self, bytes_max: u32) -> Result<u64, BatchError> {
-        let mut value = 0;
-        for at in 0..bytes_max {
-            let byte = self.byte()?;
-            value |= u64::from(byte & 0x7f) << (7 * at);
-            if byte & 0x80 == 0 {
-                return Ok(value);
-            }
+/// A number of 32 bits from wherever bytes come.
+#[inline]
+pub(super) fn varint(next: impl FnMut() -> Result<u8, BatchError>) -> Result<i32, BatchError> {
+    let raw = unsigned(5, next)? as u32;
+    Ok((raw >> 1) as i32 ^ -((raw & 1) as i32))
+}
+
+/// The same of 64 bits.
+#[inline]
+pub(super) fn varlong(next: impl FnMut() -> Result<u8, BatchError>) -> Result<i64, BatchError> {
+    let raw = unsigned(10, next)?;
+    Ok((raw >> 1) as i64 ^ -((raw & 1) as i64))
+}
+
+#[inline]
+fn unsigned(bytes_max: u32, mut next: impl FnMut() -> Result<u8, BatchError>) -> Result<u64, BatchError> {
+    let mut value = 0;
+    for at in 0..bytes_max {
+        let byte = next()?;
+        value |= u64::from(byte & 0x7f) << (7 * at);
+        if byte & 0x80 == 0 {
+            return Ok(value);
         }
-        Err(BatchError::InvalidRecord("a variable-length integer is too long"))
     }
+    Err(BatchError::InvalidRecord("a variable-length integer is too long"))
 }
 
 pub(super) fn put_varint(buf: &mut Vec<u8>, value: i32) {

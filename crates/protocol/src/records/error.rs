@@ -19,10 +19,10 @@ pub enum BatchError {
     #[error("{0} bytes follow the batch")]
     TrailingBytes(usize),
     /// The length field is below what a header takes.
-    #[error("a batch length of {0} is below that of a header")]
+    #[error("Record size {0} is less than the minimum record overhead (14)")]
     InvalidLength(i32),
     /// A message format other than version 2.
-    #[error("magic {0} is not supported")]
+    #[error("Invalid magic found in record: {0}")]
     UnsupportedMagic(i8),
     /// The checksum does not match.
     #[error("the CRC is {computed:#010x}, the batch says {stored:#010x}")]

@@ -16,23 +16,27 @@
 
 mod batch;
 mod builder;
+mod compact;
 mod control;
 mod cursor;
 mod edit;
 mod error;
 mod header;
 mod record;
+mod stream;
 mod validate;
 
 pub use batch::{Batches, verify};
 pub use builder::BatchBuilder;
+pub use compact::{KeptRecords, empty_batch, placed_records};
 pub use control::{ControlRecord, ControlType, EndTxn, control_batch, end_txn_marker, read_end_txn};
 pub use edit::{set_base_offset_and_epoch, set_max_timestamp};
 pub use error::BatchError;
 pub use header::{BATCH_OVERHEAD, BatchHeader, HEADER_BYTES, LENGTH_END, MAGIC, TimestampType};
 pub use record::{Header, HeaderRefs, Record, RecordIter, RecordRef, RecordRefs, records};
 pub use validate::{
-    ClientRules, InvalidRecords, RecordError, RecordFault, ValidBatch, validate_header, validate_records,
+    ClientRules, InvalidRecords, RecordError, RecordFault, RecordOutline, ValidBatch, validate_header,
+    validate_records,
 };
 
 /// The timestamp of a record that has none.

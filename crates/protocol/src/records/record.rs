@@ -125,6 +125,11 @@ impl<'a> RecordRefs<'a> {
     pub fn new(records_count: i32, payload: &'a [u8]) -> RecordRefs<'a> {
         RecordRefs { left: records_count, cursor: Cursor(payload) }
     }
+
+    /// Bytes that were not read yet.
+    pub(super) fn remaining(&self) -> usize {
+        self.cursor.0.len()
+    }
 }
 
 impl<'a> Iterator for RecordRefs<'a> {
@@ -150,8 +155,13 @@ const TOO_FEW: BatchError = BatchError::InvalidRecord("bytes follow the last rec
 impl BatchHeader {
     /// The timestamp of a record of this batch, in milliseconds.
     pub fn timestamp_of(&self, record: &RecordRef<'_>) -> i64 {
+        self.timestamp_at(record.timestamp_delta)
+    }
+
+    /// The timestamp of a record that says so many milliseconds.
+    pub(super) fn timestamp_at(&self, timestamp_delta: i64) -> i64 {
         match self.timestamp_type() {
-            TimestampType::CreateTime => self.base_timestamp.wrapping_add(record.timestamp_delta),
+            TimestampType::CreateTime => self.base_timestamp.wrapping_add(timestamp_delta),
             TimestampType::LogAppendTime => self.max_timestamp,
         }
     }
@@ -171,7 +181,7 @@ pub fn records(batch: &Bytes, inflated_bytes_max: usize) -> Result<RecordIter, B
         Compression::None => payload,
         compression => decompress(compression, &payload, inflated_bytes_max)?.into(),
     };
-    Ok(RecordIter { header, left: header.records_count, payload })
+    Ok(RecordIter { header, left: header.records_count, payload, at: 0 })
 }
 
 /// The records of a batch, each with its offset and timestamp. An error ends it.
@@ -180,6 +190,8 @@ pub struct RecordIter {
     header: BatchHeader,
     left: i32,
     payload: Bytes,
+    /// Where in it the next record begins.
+    at: usize,
 }
 
 impl RecordIter {
@@ -206,11 +218,10 @@ impl Iterator for RecordIter {
     type Item = Result<Record, BatchError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let mut raw = RecordRefs::new(self.left, &self.payload);
+        let mut raw = RecordRefs::new(self.left, &self.payload[self.at..]);
         let item = raw.next()?.map(|record| self.record(record));
-        let rest = raw.cursor.0.len();
         self.left = raw.left;
-        self.payload = self.payload.slice(self.payload.len() - rest..);
+        self.at = self.payload.len() - raw.remaining();
         Some(item)
     }
 }

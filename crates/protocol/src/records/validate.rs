@@ -4,12 +4,15 @@ use std::fmt;
 
 use super::batch::verify;
 use super::header::HEADER_BYTES;
-use super::{BatchError, BatchHeader, NO_TIMESTAMP, RecordRef, RecordRefs, TimestampType};
+use super::stream::{Glance, RecordStream};
+use super::{BatchError, BatchHeader, NO_TIMESTAMP, RecordRefs, TimestampType};
 use crate::ErrorCode;
-use crate::compression::{Compression, decompress};
+use crate::compression::{Compression, decoder};
 
 /// The most records whose faults are listed; a batch could hold millions.
 const LISTED_MAX: usize = 100;
+/// The most that are shown in a sentence.
+const SHOWN_MAX: usize = 3;
 
 /// What a topic demands of the records that clients send to it.
 #[derive(Clone, Copy, Debug)]
@@ -43,27 +46,40 @@ pub enum RecordFault {
     /// No key, on a compacted topic.
     NoKey,
     /// The timestamp, in milliseconds, is further from now than the topic allows.
-    TimestampOutOfRange(i64),
+    TimestampOutOfRange {
+        /// That of the record.
+        timestamp: i64,
+        /// The smallest that is allowed.
+        earliest: i64,
+        /// The largest.
+        latest: i64,
+    },
     /// The client says that its timestamps are those of the append.
-    LogAppendTime,
+    LogAppendTime(RecordOutline),
     /// The offset is not the one after that of the record before.
-    OffsetNotSequential,
+    OffsetNotSequential(RecordOutline),
 }
 
-impl fmt::Display for RecordFault {
+/// What is told of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordOutline {
+    /// From the batch's base offset.
+    pub offset_delta: i32,
+    /// In milliseconds since 1970.
+    pub timestamp: i64,
+    /// Of the key; 0 for none.
+    pub key_bytes: usize,
+    /// Of the value; 0 for none.
+    pub value_bytes: usize,
+}
+
+impl fmt::Display for RecordOutline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            RecordFault::NoKey => f.write_str("a compacted topic takes no record without a key"),
-            RecordFault::TimestampOutOfRange(timestamp) => {
-                write!(f, "timestamp {timestamp} is further from now than the topic allows")
-            }
-            RecordFault::LogAppendTime => {
-                f.write_str("a client may not set the timestamp type LogAppendTime")
-            }
-            RecordFault::OffsetNotSequential => {
-                f.write_str("the offsets within the batch are not sequential")
-            }
-        }
+        let RecordOutline { offset_delta, timestamp, key_bytes, value_bytes } = self;
+        write!(
+            f,
+            "DefaultRecord(offset={offset_delta}, timestamp={timestamp}, key={key_bytes} bytes, value={value_bytes} bytes)"
+        )
     }
 }
 
@@ -74,6 +90,29 @@ pub struct RecordError {
     pub batch_index: i32,
     /// Why.
     pub fault: RecordFault,
+}
+
+impl RecordError {
+    /// What to answer of a record for a partition, in Kafka's words.
+    pub fn told(&self, partition: &dyn fmt::Display) -> String {
+        let place = self.batch_index;
+        match self.fault {
+            RecordFault::NoKey => {
+                format!("Compacted topic cannot accept message without key in topic partition {partition}")
+            }
+            RecordFault::TimestampOutOfRange { timestamp, earliest, latest } => format!(
+                "Timestamp {timestamp} of message with offset {place} is out of range. The timestamp should be within \
+                 [{earliest}, {latest}]"
+            ),
+            RecordFault::LogAppendTime(record) => format!(
+                "Invalid timestamp type in message {record}. Producer should not set timestamp type to LogAppendTime."
+            ),
+            RecordFault::OffsetNotSequential(record) => format!(
+                "Inner record {record} inside the compressed record batch does not have incremental offsets, expected offset is \
+                 {place} in topic partition {partition}."
+            ),
+        }
+    }
 }
 
 /// Why a batch was refused. All of it is: not one of its records is appended.
@@ -94,13 +133,34 @@ impl InvalidRecords {
 
     fn records(record_errors: Vec<RecordError>, count: usize) -> InvalidRecords {
         let about_time =
-            |fault| matches!(fault, RecordFault::TimestampOutOfRange(_) | RecordFault::LogAppendTime);
-        let timestamp = record_errors.iter().any(|record| about_time(record.fault));
-        let error = if timestamp { ErrorCode::InvalidTimestamp } else { ErrorCode::InvalidRecord };
-        let first =
-            record_errors.first().map(|first| format!(": record {}: {}", first.batch_index, first.fault));
-        let message = format!("{count} records were refused{}", first.unwrap_or_default());
+            |fault| matches!(fault, RecordFault::TimestampOutOfRange { .. } | RecordFault::LogAppendTime(_));
+        let (error, why) = if record_errors.iter().any(|record| about_time(record.fault)) {
+            (ErrorCode::InvalidTimestamp, "invalid timestamp".to_owned())
+        } else {
+            (ErrorCode::InvalidRecord, format!("{count} record errors in total"))
+        };
+        let message = format!("One or more records have been rejected due to {why}");
         InvalidRecords { error, message, record_errors }
+    }
+
+    /// What to answer for a partition, in Kafka's words where it has some.
+    pub fn told(&self, partition: &dyn fmt::Display) -> String {
+        let told = |error: &RecordError| {
+            let RecordError { batch_index, .. } = error;
+            format!("RecordError(batchIndex={batch_index}, message='{}')", error.told(partition))
+        };
+        match &self.record_errors[..] {
+            [] => self.message.clone(),
+            _ if self.error == ErrorCode::InvalidTimestamp => self.message.clone(),
+            errors => {
+                let first: Vec<String> = errors.iter().take(SHOWN_MAX).map(told).collect();
+                format!(
+                    "{}, and only showing the first three errors at most: [{}]",
+                    self.message,
+                    first.join(", ")
+                )
+            }
+        }
     }
 }
 
@@ -125,7 +185,8 @@ impl From<BatchError> for InvalidRecords {
 
 /// Checks what a client sent for one partition: exactly one batch, intact, with records that the topic takes.
 ///
-/// Records are walked without being copied. Those of a compressed batch are only looked at if the rules say so.
+/// Records are walked without being copied, and compressed ones without being held in memory; those are only looked at if the rules
+/// say so.
 pub fn validate_records(
     batch: &[u8],
     rules: &ClientRules,
@@ -135,12 +196,13 @@ pub fn validate_records(
     validate_header(&header)?;
     let mut walk = Walk::new(&header, rules, now_ms);
     match header.compression()? {
-        Compression::None => walk.all(&batch[HEADER_BYTES..])?,
+        Compression::None => {
+            let records = RecordRefs::new(header.records_count, &batch[HEADER_BYTES..]);
+            walk.all(records.map(|record| record.map(|record| Glance::of(&record))))?;
+        }
         compression if rules.compacted || rules.open_compressed => {
-            walk.all(
-                &decompress(compression, &batch[HEADER_BYTES..], rules.inflated_bytes_max)
-                    .map_err(BatchError::from)?,
-            )?;
+            let decoder = decoder(compression, &batch[HEADER_BYTES..], rules.inflated_bytes_max);
+            walk.all(RecordStream::new(header.records_count, decoder.map_err(BatchError::from)?))?;
         }
         _ => walk.header_alone(),
     }
@@ -182,10 +244,10 @@ impl<'a> Walk<'a> {
         Walk { header, rules, now_ms, max_timestamp: NO_TIMESTAMP, faults: Vec::new(), faults_count: 0 }
     }
 
-    fn all(&mut self, payload: &[u8]) -> Result<(), BatchError> {
-        for (index, record) in (0..).zip(RecordRefs::new(self.header.records_count, payload)) {
+    fn all(&mut self, records: impl Iterator<Item = Result<Glance, BatchError>>) -> Result<(), BatchError> {
+        for (index, record) in (0..).zip(records) {
             let record = record?;
-            let timestamp = self.header.timestamp_of(&record);
+            let timestamp = self.header.timestamp_at(record.timestamp_delta);
             self.max_timestamp = self.max_timestamp.max(timestamp);
             if let Some(fault) = self.fault(&record, index, timestamp) {
                 self.add(index, fault);
@@ -195,29 +257,43 @@ impl<'a> Walk<'a> {
     }
 
     /// As Kafka has it, a record counts for its first fault only.
-    fn fault(&self, record: &RecordRef<'_>, index: i32, timestamp: i64) -> Option<RecordFault> {
+    fn fault(&self, record: &Glance, index: i32, timestamp: i64) -> Option<RecordFault> {
+        let outline = || RecordOutline {
+            offset_delta: record.offset_delta,
+            timestamp,
+            key_bytes: record.key_bytes.unwrap_or(0),
+            value_bytes: record.value_bytes.unwrap_or(0),
+        };
         if record.offset_delta != index {
-            return Some(RecordFault::OffsetNotSequential);
+            return Some(RecordFault::OffsetNotSequential(outline()));
         }
-        if self.rules.compacted && record.key.is_none() {
+        if self.rules.compacted && record.key_bytes.is_none() {
             return Some(RecordFault::NoKey);
         }
-        self.timestamp_fault(timestamp)
+        self.timestamp_fault(timestamp, outline)
     }
 
-    fn timestamp_fault(&self, timestamp: i64) -> Option<RecordFault> {
+    fn timestamp_fault(&self, timestamp: i64, record: impl FnOnce() -> RecordOutline) -> Option<RecordFault> {
         if self.rules.timestamp_type == TimestampType::CreateTime && timestamp != NO_TIMESTAMP {
-            let age_ms = self.now_ms.saturating_sub(timestamp);
-            let in_range = age_ms <= self.rules.timestamp_before_max_ms
-                && age_ms.saturating_neg() <= self.rules.timestamp_after_max_ms;
-            return (!in_range).then_some(RecordFault::TimestampOutOfRange(timestamp));
+            let earliest = self.now_ms.saturating_sub(self.rules.timestamp_before_max_ms);
+            let latest = self.now_ms.saturating_add(self.rules.timestamp_after_max_ms);
+            let in_range = (earliest..=latest).contains(&timestamp);
+            return (!in_range).then_some(RecordFault::TimestampOutOfRange { timestamp, earliest, latest });
         }
-        (self.header.timestamp_type() == TimestampType::LogAppendTime).then_some(RecordFault::LogAppendTime)
+        (self.header.timestamp_type() == TimestampType::LogAppendTime)
+            .then(|| RecordFault::LogAppendTime(record()))
     }
 
     fn header_alone(&mut self) {
         self.max_timestamp = self.header.max_timestamp;
-        if let Some(fault) = self.timestamp_fault(self.header.max_timestamp) {
+        let timestamp = self.header.max_timestamp;
+        let last = || RecordOutline {
+            offset_delta: self.header.last_offset_delta,
+            timestamp,
+            key_bytes: 0,
+            value_bytes: 0,
+        };
+        if let Some(fault) = self.timestamp_fault(timestamp, last) {
             self.add(0, fault);
         }
     }

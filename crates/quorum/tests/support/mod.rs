@@ -88,7 +88,7 @@ pub async fn start_with(
     change: impl FnOnce(QuorumSettings) -> QuorumSettings,
 ) -> Result<Node, QuorumError> {
     let loaded = load_directories(&host, &[PathBuf::from(dir)], dir, 1).expect("a formatted directory");
-    let settings = change(QuorumSettings::new(1, loaded[0].directory_id, vec![voter()]));
+    let settings = change(QuorumSettings::new(1, loaded.directories[0].directory_id, vec![voter()]));
     let (log_dir, _) = LogDir::open(host.clone(), dir, small_options())?;
     let told = Arc::new(Told::default());
     let started = Quorum::start(host, log_dir.clone(), settings, bootstrap, told.clone()).await;
@@ -160,7 +160,7 @@ pub fn batches(log: &Log) -> Vec<(BatchHeader, Bytes)> {
         let bytes: Bytes = match log.read(request).expect("it is there").data {
             SliceData::Empty => return all,
             SliceData::Memory(slices) => slices.concat().into(),
-            SliceData::File { file, position, len } => {
+            SliceData::File { file, position, len, .. } => {
                 let mut bytes = vec![0; len];
                 assert_eq!(file.read_at(&mut bytes, position).expect("it is there"), len);
                 bytes.into()

@@ -8,7 +8,7 @@ use protocol::{ApiKey, ErrorCode};
 
 use super::{Call, Handle, Row, rows_on};
 use crate::Broker;
-use crate::net::{Done, Started};
+use crate::net::{Done, Software, Started};
 
 /// The first version that says which software asks.
 const SOFTWARE_SINCE: i16 = 3;
@@ -20,6 +20,12 @@ const LEVEL_ZERO_SINCE: i16 = 4;
 impl Handle for ApiVersionsRequest {
     fn start(self, broker: &Arc<Broker>, call: Call) -> Started {
         let response = match refusal(&self, broker, &call) {
+            None if call.version >= SOFTWARE_SINCE => {
+                let (name, version) = (self.client_software_name, self.client_software_version);
+                // Who asks again is the same client.
+                let _ = call.peer.software.set(Software { name, version });
+                supported(broker, &call)
+            }
             Some(error) => ApiVersionsResponse { error_code: error.code(), ..Default::default() },
             None => supported(broker, &call),
         };
@@ -59,11 +65,14 @@ fn supported(broker: &Broker, call: &Call) -> ApiVersionsResponse {
         max_version_level: level,
         min_version_level: level,
     };
+    // No record of the metadata says it; level 0 is not listed, as of any feature.
+    let kraft_version =
+        Some(("kraft.version", broker.quorum.kraft_version())).filter(|(_, level)| *level > 0);
     let shown = |feature: &(&str, i16, i16)| feature.1 > 0 || call.version >= LEVEL_ZERO_SINCE;
     ApiVersionsResponse {
-        api_keys: rows_on(call.listener).map(advertised).collect(),
+        api_keys: rows_on(call.listener).filter(|row| row.advertised).map(advertised).collect(),
         supported_features: metadata::supported_features().filter(shown).map(feature).collect(),
-        finalized_features: committed.image.features.iter().map(finalized).collect(),
+        finalized_features: committed.image.features.iter().chain(kraft_version).map(finalized).collect(),
         finalized_features_epoch: committed.offset - 1,
         ..Default::default()
     }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use protocol::ErrorCode;
+use protocol::messages::create_topics_request::CreatableTopic;
 use protocol::messages::create_topics_response::CreatableTopicResult;
 use protocol::messages::{CreateTopicsRequest, CreateTopicsResponse};
 
@@ -17,15 +19,25 @@ impl Handle for CreateTopicsRequest {
 }
 
 async fn create(broker: &Broker, request: CreateTopicsRequest) -> CreateTopicsResponse {
+    if request.timeout_ms <= 0 {
+        return refused(&request, ErrorCode::RequestTimedOut, None);
+    }
     let decided = broker.change(|context, _| controller::create_topics(context, &request)).await;
-    decided.unwrap_or_else(|error| {
-        let failed =
-            |topic: &protocol::messages::create_topics_request::CreatableTopic| CreatableTopicResult {
-                name: topic.name.clone(),
-                error_code: error.code().code(),
-                error_message: Some(error.to_string()),
-                ..Default::default()
-            };
-        CreateTopicsResponse { topics: request.topics.iter().map(failed).collect(), ..Default::default() }
-    })
+    decided.unwrap_or_else(|error| refused(&request, error.code(), Some(error.to_string())))
+}
+
+/// The same error for all topics.
+fn refused(
+    request: &CreateTopicsRequest,
+    error: ErrorCode,
+    error_message: Option<String>,
+) -> CreateTopicsResponse {
+    let refused = |topic: &CreatableTopic| CreatableTopicResult {
+        name: topic.name.clone(),
+        error_code: error.code(),
+        error_message: error_message.clone(),
+        configs: Some(Vec::new()),
+        ..Default::default()
+    };
+    CreateTopicsResponse { topics: request.topics.iter().map(refused).collect(), ..Default::default() }
 }

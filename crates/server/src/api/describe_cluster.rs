@@ -50,12 +50,7 @@ fn mismatch(request: &DescribeClusterRequest, expected: i8) -> DescribeClusterRe
     } else {
         (ErrorCode::UnsupportedEndpointType, format!("Unsupported endpoint type {}", request.endpoint_type))
     };
-    DescribeClusterResponse {
-        error_code: error.code(),
-        error_message: Some(message),
-        endpoint_type: request.endpoint_type,
-        ..Default::default()
-    }
+    DescribeClusterResponse { error_code: error.code(), error_message: Some(message), ..Default::default() }
 }
 
 fn brokers(broker: &Broker, call: &Call, with_fenced: bool) -> Vec<DescribeClusterBroker> {

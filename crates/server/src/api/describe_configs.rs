@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use config::{ConfigRow, Synonym};
+use config::{ConfigRow, Overrides, Synonym};
 use metadata::{ConfigResource, ResourceType};
 use protocol::ErrorCode;
 use protocol::messages::describe_configs_request::DescribeConfigsResource;
@@ -13,6 +13,7 @@ use protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
 
 use super::{Call, Handle};
 use crate::Broker;
+use crate::loggers::Loggers;
 use crate::net::Started;
 
 type Refused = (ErrorCode, String);
@@ -33,9 +34,17 @@ fn describe(
     match rows(broker, resource) {
         Ok(rows) => {
             let keys = &resource.configuration_keys;
-            let wanted = |row: &ConfigRow| keys.as_ref().is_none_or(|keys| keys.contains(&row.name));
+            // Without keys all is wanted, as from Kafka.
+            let keys = keys.as_ref().filter(|keys| !keys.is_empty());
+            let wanted = |row: &ConfigRow| keys.is_none_or(|keys| keys.contains(&row.name));
             let configs = rows.into_iter().filter(wanted).map(|row| to_message(request, row)).collect();
-            DescribeConfigsResult { resource_type, resource_name, configs, ..Default::default() }
+            DescribeConfigsResult {
+                error_message: Some(String::new()),
+                resource_type,
+                resource_name,
+                configs,
+                ..Default::default()
+            }
         }
         Err((error, message)) => DescribeConfigsResult {
             error_code: error.code(),
@@ -56,15 +65,30 @@ fn rows(broker: &Broker, resource: &DescribeConfigsResource) -> Result<Vec<Confi
             check_broker_id(broker, name)?;
             Ok(config::describe_broker(&config))
         }
-        ResourceType::GROUP => Ok(config::describe_group(
-            &config,
-            &broker.overrides(&ConfigResource { resource_type: ResourceType::GROUP, name: name.clone() }),
-        )),
+        ResourceType::BROKER_LOGGER => {
+            check_logger_broker_id(broker, name)?;
+            let levels = broker.loggers.as_ref().map(Loggers::levels);
+            Ok(levels.map_or_else(Vec::new, |levels| config::describe_loggers(&levels)))
+        }
+        ResourceType::GROUP if name.is_empty() => {
+            Err((ErrorCode::InvalidRequest, "Group name must not be empty".to_owned()))
+        }
+        ResourceType::GROUP => Ok(config::describe_group(&config, &overrides(broker, resource))),
+        ResourceType::CLIENT_METRICS if name.is_empty() => {
+            let message = "Client metrics subscription name must not be empty";
+            Err((ErrorCode::InvalidRequest, message.to_owned()))
+        }
+        ResourceType::CLIENT_METRICS => Ok(config::describe_client_metrics(&overrides(broker, resource))),
         other => {
             let message = format!("Unsupported resource type {}", other.0);
             Err((ErrorCode::InvalidRequest, message))
         }
     }
+}
+
+fn overrides(broker: &Broker, resource: &DescribeConfigsResource) -> Overrides {
+    let (resource_type, name) = (ResourceType(resource.resource_type), resource.resource_name.clone());
+    broker.overrides(&ConfigResource { resource_type, name })
 }
 
 fn topic_rows(broker: &Broker, name: &str) -> Result<Vec<ConfigRow>, Refused> {
@@ -94,6 +118,17 @@ fn check_broker_id(broker: &Broker, name: &str) -> Result<(), Refused> {
     }
 }
 
+fn check_logger_broker_id(broker: &Broker, name: &str) -> Result<(), Refused> {
+    let own = broker.node_id;
+    let why = match name.parse::<i32>() {
+        Ok(id) if id == own => return Ok(()),
+        Ok(id) => format!("Unexpected broker id, expected {own} but received {id}"),
+        Err(_) if name.is_empty() => "Broker id must not be empty".to_owned(),
+        Err(_) => format!("Broker id must be an integer, but it is: {name}"),
+    };
+    Err((ErrorCode::InvalidRequest, why))
+}
+
 fn to_message(request: &DescribeConfigsRequest, row: ConfigRow) -> DescribeConfigsResourceResult {
     let synonym = |synonym: Synonym| DescribeConfigsSynonym {
         name: synonym.name,
@@ -109,9 +144,10 @@ fn to_message(request: &DescribeConfigsRequest, row: ConfigRow) -> DescribeConfi
         is_sensitive: row.is_sensitive,
         synonyms: synonyms.into_iter().map(synonym).collect(),
         config_type: row.kind,
+        // That of a logger is empty, asked for or not.
         documentation: row
             .documentation
-            .filter(|_| request.include_documentation)
+            .filter(|text| request.include_documentation || text.is_empty())
             .map(|text| text.into_owned()),
     }
 }

@@ -1,5 +1,6 @@
 //! Fetch (KIP-227, KIP-320, KIP-516, KIP-951): slices of logs, as soon as there is enough or the wait is over.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,8 @@ use tokio::time::Instant;
 use super::{Call, Handle};
 use crate::Broker;
 use crate::fetch_sessions::{PartitionKey, Plan, Told, TopicKey, Wanted};
-use crate::net::{Done, FileSlice, Started};
+use crate::meters::{Counted, Reader, SliceReads};
+use crate::net::{Done, FileSlice, Served, Started};
 use crate::partitions::Partition;
 
 const READ_COMMITTED: i8 = 1;
@@ -26,8 +28,8 @@ const COLD_THREADS: usize = 4;
 impl Handle for FetchRequest {
     fn start(self, broker: &Arc<Broker>, call: Call) -> Started {
         let draw = broker.host.random.next_u64();
-        let now_ms = broker.host.clock.now_ms();
-        let plan = match broker.fetch_sessions.begin(&self, call.version, now_ms, draw) {
+        let uptime_ms = broker.host.clock.uptime_ms();
+        let plan = match broker.fetch_sessions.begin(&self, call.version, uptime_ms, draw) {
             Ok(plan) => plan,
             Err(error) => {
                 return call.done(&FetchResponse { error_code: error.code(), ..Default::default() });
@@ -40,7 +42,7 @@ impl Handle for FetchRequest {
                 return Started::Done(fetch.answer(reading));
             }
         }
-        Started::Working(Box::pin(fetch.run()))
+        Started::Waiting(Box::pin(fetch.run()))
     }
 }
 
@@ -53,6 +55,7 @@ struct Target {
 
 /// A fetch under way.
 struct Fetch {
+    broker: Arc<Broker>,
     call: Call,
     plan: Plan,
     targets: Arc<Vec<Target>>,
@@ -60,8 +63,8 @@ struct Fetch {
     bytes_min: usize,
     wait_max: Duration,
     stopping: watch::Receiver<bool>,
-    /// How files are read.
-    past_the_cache: bool,
+    /// How long it has waited for records.
+    awaited: Duration,
 }
 
 /// How much is read, and how far.
@@ -86,7 +89,7 @@ struct Reading {
 }
 
 impl Fetch {
-    fn new(broker: &Broker, call: Call, request: &FetchRequest, mut plan: Plan) -> Fetch {
+    fn new(broker: &Arc<Broker>, call: Call, request: &FetchRequest, mut plan: Plan) -> Fetch {
         let is_replica = request.replica_id >= 0 || request.replica_state.replica_id >= 0;
         let targets = std::mem::take(&mut plan.partitions).into_iter().map(|(key, wanted)| {
             // There are no other brokers that could follow this one.
@@ -107,7 +110,8 @@ impl Fetch {
             bytes_min: size(request.min_bytes),
             wait_max: Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0)),
             stopping: broker.stopping.clone(),
-            past_the_cache: broker.past_the_cache,
+            awaited: Duration::ZERO,
+            broker: Arc::clone(broker),
         }
     }
 
@@ -184,24 +188,83 @@ impl Fetch {
 
     /// Waits until something was appended. False if the time is up, or the broker stops.
     async fn waits_for(&mut self, moved: &Notify, deadline: Instant) -> bool {
-        tokio::select! {
+        let _waiting = Counted::new(&self.broker.meters.waiting_fetches);
+        let begun = Instant::now();
+        let has_moved = tokio::select! {
             () = moved.notified() => true,
             () = tokio::time::sleep_until(deadline) => false,
             _ = self.stopping.wait_for(|stopping| *stopping) => false,
-        }
+        };
+        self.awaited += begun.elapsed();
+        has_moved
     }
 
     fn answer(&self, reading: Reading) -> Done {
         let mut files = Vec::new();
         let mut response = FetchResponse { session_id: self.plan.session_id, ..Default::default() };
         let news = self.news(&reading);
+        let reader = (reading.bytes > 0).then(|| self.reader(&reading));
         for ((target, read), news) in self.targets.iter().zip(reading.partitions).zip(news) {
+            let served = self.note(target, &read, reader.as_ref());
             if news {
-                let data = partition_data(target.key.1, read, self.past_the_cache, &mut files);
+                let sent = Sent { past_the_cache: self.broker.past_the_cache, served };
+                let data = match read {
+                    Ok(read) => partition_data(target.key.1, read, sent, &mut files),
+                    Err(error) => refused(target, error),
+                };
                 topic_of(&mut response, &target.key.0).partitions.push(data);
             }
         }
-        self.call.answer_with_files(&response, &files)
+        self.call.answer_with_files(&response, &files).noting(|notes| {
+            notes.subject = self.logs().next().map(|(log, _)| Arc::clone(&log.id().topic));
+            notes.awaited = self.awaited;
+        })
+    }
+
+    fn now_seconds(&self) -> u64 {
+        self.broker.host.clock.monotonic().as_secs()
+    }
+
+    /// Who is about to be sent records.
+    fn reader(&self, reading: &Reading) -> Arc<Reader> {
+        let now = self.now_seconds();
+        let address = self.call.peer.address.ip();
+        let reader = self.broker.meters.readers.of(&self.call.client_id, address, now);
+        reader.sources.answered(reading.partitions.iter().map(tail_bytes).sum(), now);
+        reader
+    }
+
+    /// Counts what was read of a partition; what was only found in a file is counted when it is sent.
+    fn note(
+        &self,
+        target: &Target,
+        read: &Result<Read, ErrorCode>,
+        reader: Option<&Arc<Reader>>,
+    ) -> Option<Arc<dyn Served>> {
+        let partition = target.partition.as_ref().ok()?;
+        let meter = &partition.meter;
+        let slice = match read {
+            Ok(read) => &read.slice,
+            Err(error) => {
+                meter.fetch_failed(*error);
+                return None;
+            }
+        };
+        meter.fetched(slice.data.len());
+        let in_file = match &slice.data {
+            SliceData::Empty => return None,
+            SliceData::Memory(_) => false,
+            SliceData::File { .. } => true,
+        };
+        let (now, tail_bytes) = (self.now_seconds(), if in_file { 0 } else { slice.data.len() });
+        meter.reads().answered(tail_bytes, now);
+        let reader = Arc::clone(reader?);
+        let of_both = self.broker.meters.readers.of_partition(&reader, partition.log.id(), now);
+        of_both.iter().for_each(|both| both.answered(tail_bytes, now));
+        let clock = Arc::clone(&self.broker.host.clock);
+        let reads = SliceReads { partition: Arc::clone(meter), reader, of_both, clock };
+        let sent = || SentSlice { log: Arc::clone(&partition.log), reads };
+        in_file.then(|| Arc::new(sent()) as Arc<dyn Served>)
     }
 
     /// Which partitions the client must be told of.
@@ -247,8 +310,13 @@ fn read_one(target: &Target, bounds: Bounds, bytes_before: usize) -> Result<Read
     let log = &target.partition.as_ref().map_err(|error| *error)?.log;
     let Wanted { fetch_offset: offset, bytes_max, last_fetched_epoch, .. } = target.wanted;
     let left = bounds.bytes_max.saturating_sub(bytes_before);
-    let diverging = diverging(log, last_fetched_epoch, offset);
+    if log.is_deleted() {
+        return Err(ErrorCode::UnknownTopicOrPartition);
+    }
+    let diverging = diverging(log, last_fetched_epoch, offset)?;
+    // Of a reader that is to go back, only the edges of the log are looked up.
     let max_bytes = if diverging.is_some() { 0 } else { bytes_max.min(left) };
+    let offset = diverging.as_ref().map_or(offset, |diverging| diverging.end_offset);
     // However small the bounds are, the first batch of the response is whole, so that every reader gets on.
     let min_one_batch = bytes_before == 0 && diverging.is_none();
     let request = ReadRequest { offset, max_bytes, min_one_batch, up_to: bounds.up_to };
@@ -259,13 +327,19 @@ fn read_one(target: &Target, bounds: Bounds, bytes_before: usize) -> Result<Read
 }
 
 /// Where a reader's last epoch ended, if it has read on behind that: those records are not of this log (KIP-595).
-fn diverging(log: &Log, last_fetched_epoch: i32, fetch_offset: i64) -> Option<EpochEndOffset> {
+/// An epoch that the log cannot know yet is out of range.
+fn diverging(
+    log: &Log,
+    last_fetched_epoch: i32,
+    fetch_offset: i64,
+) -> Result<Option<EpochEndOffset>, ErrorCode> {
     if last_fetched_epoch < 0 {
-        return None;
+        return Ok(None);
     }
-    let (epoch, end_offset) = log.end_offset_for_epoch(last_fetched_epoch)?;
+    let known = log.end_offset_for_epoch(last_fetched_epoch);
+    let (epoch, end_offset) = known.ok_or(ErrorCode::OffsetOutOfRange)?;
     let agrees = epoch == last_fetched_epoch && end_offset >= fetch_offset;
-    (!agrees).then_some(EpochEndOffset { epoch, end_offset })
+    Ok((!agrees).then_some(EpochEndOffset { epoch, end_offset }))
 }
 
 fn aborted(log: &Log, offset: i64, slice: &LogSlice) -> Result<Vec<AbortedTransaction>, ErrorCode> {
@@ -275,11 +349,10 @@ fn aborted(log: &Log, offset: i64, slice: &LogSlice) -> Result<Vec<AbortedTransa
             let last = batches.last().and_then(|batch| BatchHeader::parse(batch).ok());
             last.map_or(slice.last_stable_offset, |header| header.next_offset())
         }
-        // More than needed does no harm: readers look at what they have.
-        SliceData::File { .. } => slice.last_stable_offset,
+        SliceData::File { end_offset, .. } => *end_offset,
     };
     let found = log.aborted_transactions(offset, end).map_err(|error| error.code())?;
-    let message = |entry: storage::files::transaction_index::AbortedTransaction| AbortedTransaction {
+    let message = |entry: storage::AbortedTransaction| AbortedTransaction {
         producer_id: entry.producer_id,
         first_offset: entry.first_offset,
     };
@@ -313,40 +386,81 @@ fn topic_of<'a>(response: &'a mut FetchResponse, key: &TopicKey) -> &'a mut Fetc
     &mut responses[last]
 }
 
-fn partition_data(
-    partition_index: i32,
-    read: Result<Read, ErrorCode>,
-    past_the_cache: bool,
-    files: &mut Vec<FileSlice>,
-) -> PartitionData {
+/// Bytes that were read from memory.
+fn tail_bytes(read: &Result<Read, ErrorCode>) -> usize {
     match read {
-        Ok(Read { slice, aborted, diverging }) => PartitionData {
-            partition_index,
-            high_watermark: slice.high_watermark,
-            last_stable_offset: slice.last_stable_offset,
-            log_start_offset: slice.log_start_offset,
-            diverging_epoch: diverging.unwrap_or_default(),
-            aborted_transactions: aborted,
-            records: records(slice.data, past_the_cache, files),
-            ..Default::default()
-        },
-        Err(error) => PartitionData {
-            partition_index,
-            error_code: error.code(),
-            high_watermark: -1,
-            records: Records::Bytes(bytes::Bytes::new()),
-            ..Default::default()
-        },
+        Ok(Read { slice: LogSlice { data: SliceData::Memory(batches), .. }, .. }) => {
+            batches.iter().map(bytes::Bytes::len).sum()
+        }
+        _ => 0,
     }
 }
 
-fn records(data: SliceData, past_the_cache: bool, files: &mut Vec<FileSlice>) -> Records {
+/// A part of a log's file on its way to a reader.
+struct SentSlice {
+    log: Arc<Log>,
+    reads: SliceReads,
+}
+
+impl Served for SentSlice {
+    fn was_in_page_cache(&self, bytes: usize) {
+        self.reads.was_in_page_cache(bytes);
+    }
+
+    fn was_on_disk(&self, bytes: usize, waited: Duration) {
+        self.reads.was_on_disk(bytes, waited);
+    }
+
+    fn was_unreadable(&self, error: &io::Error) {
+        self.log.note_unreadable(error);
+    }
+}
+
+/// How what is in a file is sent.
+struct Sent {
+    past_the_cache: bool,
+    served: Option<Arc<dyn Served>>,
+}
+
+fn partition_data(partition_index: i32, read: Read, sent: Sent, files: &mut Vec<FileSlice>) -> PartitionData {
+    let Read { slice, aborted, diverging } = read;
+    PartitionData {
+        partition_index,
+        high_watermark: slice.high_watermark,
+        last_stable_offset: slice.last_stable_offset,
+        log_start_offset: slice.log_start_offset,
+        diverging_epoch: diverging.unwrap_or_default(),
+        aborted_transactions: aborted,
+        records: records(slice.data, sent, files),
+        ..Default::default()
+    }
+}
+
+fn refused(target: &Target, error: ErrorCode) -> PartitionData {
+    PartitionData {
+        partition_index: target.key.1,
+        error_code: error.code(),
+        high_watermark: -1,
+        // As Kafka has it: null unless there never was a log to look at.
+        aborted_transactions: (target.partition.is_err() && is_unknown(error)).then(Vec::new),
+        records: Records::Bytes(bytes::Bytes::new()),
+        ..Default::default()
+    }
+}
+
+fn is_unknown(error: ErrorCode) -> bool {
+    matches!(error, ErrorCode::UnknownTopicOrPartition | ErrorCode::UnknownTopicId)
+}
+
+fn records(data: SliceData, sent: Sent, files: &mut Vec<FileSlice>) -> Records {
     match data {
         SliceData::Empty => Records::Bytes(bytes::Bytes::new()),
         SliceData::Memory(batches) => Records::Chunks(batches),
-        SliceData::File { file, position, len } => {
+        SliceData::File { file, position, len, cold_reads, .. } => {
             let id = u32::try_from(files.len()).unwrap_or(u32::MAX);
-            files.push(FileSlice { file, position, len, past_the_cache });
+            let Sent { past_the_cache, served } = sent;
+            let cold_reads = past_the_cache.then_some(cold_reads);
+            files.push(FileSlice { file, position, len, cold_reads, served });
             Records::External { len, id }
         }
     }

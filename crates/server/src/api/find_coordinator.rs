@@ -15,6 +15,7 @@ use crate::net::Started;
 
 const GROUP: i8 = 0;
 const TRANSACTION: i8 = 1;
+const SHARE: i8 = 2;
 /// From this version on, a request names several keys.
 const KEYS_SINCE: i16 = 4;
 
@@ -60,10 +61,20 @@ fn find(broker: &Broker, call: &Call, key_type: i8, key: String) -> Coordinator 
     };
     match found {
         Ok(found) => Coordinator { key, ..found },
-        Err(error) => {
-            Coordinator { key, node_id: -1, port: -1, error_code: error.code(), ..Default::default() }
-        }
+        Err(error) => Coordinator {
+            key,
+            node_id: -1,
+            port: -1,
+            error_code: error.code(),
+            // As Kafka has it, only a type that there is not is explained.
+            error_message: Some(if is_type(key_type) { "" } else { error.message() }.to_owned()),
+            ..Default::default()
+        },
     }
+}
+
+fn is_type(key_type: i8) -> bool {
+    (GROUP..=SHARE).contains(&key_type)
 }
 
 /// The leader of the group's partition, where this client can reach it.
@@ -82,6 +93,7 @@ fn coordinator_of(
             node_id: leader,
             host: endpoint.host.clone(),
             port: i32::from(endpoint.port),
+            error_message: Some(String::new()),
             ..Default::default()
         })
     };

@@ -15,10 +15,13 @@ use crate::net::Started;
 impl Handle for JoinGroupRequest {
     fn start(self, broker: &Arc<Broker>, call: Call) -> Started {
         let caller = Caller {
-            client_id: call.client_id.clone(),
+            client_id: call.client_id.to_string(),
             client_host: client_host(call.peer.address.ip()),
             random: draw(&*broker.host.random),
         };
+        if let Some(reason) = self.reason.as_deref() {
+            tracing::debug!(group = self.group_id, member = self.member_id, reason, "a member joins");
+        }
         let asked = broker.groups.ask(Request::JoinGroup { version: call.version, caller, request: self });
         call.settling(async move {
             match asked.await {

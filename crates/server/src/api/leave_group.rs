@@ -12,6 +12,11 @@ use crate::net::Started;
 
 impl Handle for LeaveGroupRequest {
     fn start(self, broker: &Arc<Broker>, call: Call) -> Started {
+        for (member, reason) in
+            self.members.iter().filter_map(|member| Some((member, member.reason.as_deref()?)))
+        {
+            tracing::debug!(group = self.group_id, member = member.member_id, reason, "a member leaves");
+        }
         let asked = broker.groups.ask(Request::LeaveGroup { version: call.version, request: self });
         call.settling(async move {
             match asked.await {

@@ -1,6 +1,6 @@
 //! ListOffsets (KIP-79, KIP-320, KIP-734, KIP-405, KIP-1005, KIP-1023).
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use protocol::ErrorCode;
@@ -39,30 +39,36 @@ fn failed(topic: &ListOffsetsTopic) -> ListOffsetsTopicResponse {
 }
 
 fn list(broker: &Broker, request: &ListOffsetsRequest, version: i16) -> Vec<ListOffsetsTopicResponse> {
-    let twice = asked_twice(request);
-    let partition = |topic: &ListOffsetsTopic, asked: &ListOffsetsPartition| {
-        if twice.contains(&(&*topic.name, asked.partition_index)) {
-            return refused(asked, ErrorCode::InvalidRequest);
+    let mut twice = asked_twice(request);
+    let mut partition = |topic: &ListOffsetsTopic, asked: &ListOffsetsPartition| {
+        match twice.get_mut(&(topic.name.clone(), asked.partition_index)) {
+            None => {}
+            Some(true) => return None,
+            Some(is_answered) => {
+                *is_answered = true;
+                return Some(refused(asked, ErrorCode::InvalidRequest));
+            }
         }
         let found = find(broker, &topic.name, asked, request.isolation_level, version);
         let found = found.unwrap_or_else(|error| refused(asked, error));
         let leader_epoch = if version >= LEADER_EPOCH_SINCE { found.leader_epoch } else { -1 };
-        ListOffsetsPartitionResponse { leader_epoch, ..found }
+        Some(ListOffsetsPartitionResponse { leader_epoch, ..found })
     };
-    let topic = |topic: &ListOffsetsTopic| ListOffsetsTopicResponse {
+    let topics = request.topics.iter().map(|topic| ListOffsetsTopicResponse {
         name: topic.name.clone(),
-        partitions: topic.partitions.iter().map(|asked| partition(topic, asked)).collect(),
-    };
-    request.topics.iter().map(topic).collect()
+        partitions: topic.partitions.iter().filter_map(|asked| partition(topic, asked)).collect(),
+    });
+    topics.filter(|topic| !topic.partitions.is_empty()).collect()
 }
 
-fn asked_twice(request: &ListOffsetsRequest) -> HashSet<(&str, i32)> {
+/// Partitions that are named more than once, none of which is answered yet.
+fn asked_twice(request: &ListOffsetsRequest) -> HashMap<(String, i32), bool> {
     let mut seen = HashSet::new();
     let all = request
         .topics
         .iter()
-        .flat_map(|topic| topic.partitions.iter().map(|asked| (&*topic.name, asked.partition_index)));
-    all.filter(|partition| !seen.insert(*partition)).collect()
+        .flat_map(|topic| topic.partitions.iter().map(|asked| (topic.name.clone(), asked.partition_index)));
+    all.filter_map(|partition| (!seen.insert(partition.clone())).then_some((partition, false))).collect()
 }
 
 fn refused(asked: &ListOffsetsPartition, error: ErrorCode) -> ListOffsetsPartitionResponse {
@@ -82,7 +88,7 @@ fn find(
 ) -> Result<ListOffsetsPartitionResponse, ErrorCode> {
     let spec = spec_of(asked.timestamp, version)?;
     let partition = broker.partition_by_name(topic, asked.partition_index)?;
-    partition.check_leader_epoch(asked.current_leader_epoch)?;
+    partition.check_claimed_epoch(asked.current_leader_epoch)?;
     let found = match spec {
         Some(spec) => look_up(&partition.log, spec, isolation_level)?,
         None => None,

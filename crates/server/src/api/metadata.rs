@@ -1,5 +1,7 @@
 //! Metadata (KIP-4, KIP-516, KIP-951), and the topics that come to be because somebody asks for them.
 
+use std::collections::HashSet;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use metadata::{Image, Partition, Topic};
@@ -39,7 +41,7 @@ enum Asked<'a> {
     Ids(Vec<Uuid>),
 }
 
-/// Fails if an old version asks as only a newer one may.
+/// Fails if an old version asks as only a newer one may, or if a topic has neither name nor id.
 fn asked(request: &MetadataRequest, version: i16) -> Result<Asked<'_>, ErrorCode> {
     let topics = match &request.topics {
         None => return Ok(Asked::All),
@@ -52,9 +54,16 @@ fn asked(request: &MetadataRequest, version: i16) -> Result<Asked<'_>, ErrorCode
     }
     if topics.iter().any(|topic| !topic.topic_id.is_zero()) {
         let ids = topics.iter().map(|topic| topic.topic_id).filter(|id| !id.is_zero());
-        return Ok(Asked::Ids(ids.collect()));
+        return Ok(Asked::Ids(once(ids)));
     }
-    Ok(Asked::Names(topics.iter().filter_map(|topic| topic.name.as_deref()).collect()))
+    let names: Option<Vec<&str>> = topics.iter().map(|topic| topic.name.as_deref()).collect();
+    Ok(Asked::Names(once(names.ok_or(ErrorCode::UnknownServerError)?)))
+}
+
+/// What is asked for twice is answered once.
+fn once<T: Copy + Eq + Hash>(asked: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut seen = HashSet::new();
+    asked.into_iter().filter(|one| seen.insert(*one)).collect()
 }
 
 /// Topics that are to be created, since somebody asks for them.
@@ -87,15 +96,36 @@ pub(super) async fn create(broker: &Broker, names: Vec<String>) {
 fn answer(broker: &Broker, call: &Call, request: &MetadataRequest) -> MetadataResponse {
     let committed = broker.published();
     let view = View { image: &committed.image, request };
+    let topics = match view.topics(call.version) {
+        Ok(topics) => topics,
+        Err(error) => return refused(request, error),
+    };
     MetadataResponse {
         brokers: brokers(broker, call, view.image),
         cluster_id: Some(broker.cluster_id.clone()),
         controller_id: broker.node_id,
-        topics: view.topics(call.version),
+        topics,
         cluster_authorized_operations: operations::if_asked(
             request.include_cluster_authorized_operations,
             operations::ON_CLUSTER,
         ),
+        ..Default::default()
+    }
+}
+
+/// The request as a whole fails, and says nothing of the cluster.
+fn refused(request: &MetadataRequest, error: ErrorCode) -> MetadataResponse {
+    let topics = request.topics.iter().flatten();
+    let refused = |topic: &MetadataRequestTopic| MetadataResponseTopic {
+        error_code: error.code(),
+        name: Some(topic.name.clone().unwrap_or_default()),
+        topic_id: topic.topic_id,
+        ..Default::default()
+    };
+    MetadataResponse {
+        topics: topics.map(refused).collect(),
+        cluster_id: None,
+        error_code: error.code(),
         ..Default::default()
     }
 }
@@ -120,26 +150,12 @@ struct View<'a> {
 }
 
 impl View<'_> {
-    fn topics(&self, version: i16) -> Vec<MetadataResponseTopic> {
-        match asked(self.request, version) {
-            Ok(Asked::All) => self.image.topics.iter().map(|topic| self.topic(topic)).collect(),
-            Ok(Asked::Names(names)) => names.into_iter().map(|name| self.by_name(name)).collect(),
-            Ok(Asked::Ids(ids)) => ids.into_iter().map(|id| self.by_id(id)).collect(),
-            Err(error) => self.refused(error),
-        }
-    }
-
-    /// All topics with the same error.
-    fn refused(&self, error: ErrorCode) -> Vec<MetadataResponseTopic> {
-        let topics = self.request.topics.iter().flatten();
-        let refused = |topic: &MetadataRequestTopic| MetadataResponseTopic {
-            error_code: error.code(),
-            // A null name is nothing that this version could say.
-            name: Some(topic.name.clone().unwrap_or_default()),
-            topic_id: topic.topic_id,
-            ..Default::default()
-        };
-        topics.map(refused).collect()
+    fn topics(&self, version: i16) -> Result<Vec<MetadataResponseTopic>, ErrorCode> {
+        Ok(match asked(self.request, version)? {
+            Asked::All => self.image.topics.iter().map(|topic| self.topic(topic)).collect(),
+            Asked::Names(names) => names.into_iter().map(|name| self.by_name(name)).collect(),
+            Asked::Ids(ids) => ids.into_iter().map(|id| self.by_id(id)).collect(),
+        })
     }
 
     fn by_name(&self, name: &str) -> MetadataResponseTopic {
@@ -184,7 +200,8 @@ impl View<'_> {
     fn partition(&self, partition_index: i32, partition: &Partition) -> MetadataResponsePartition {
         let is_led = self.image.cluster.is_active(partition.leader);
         let error = if is_led { ErrorCode::None } else { ErrorCode::LeaderNotAvailable };
-        let offline = partition.replicas.iter().filter(|id| !self.image.cluster.is_active(**id));
+        let is_offline = |id: &&i32| !self.image.cluster.is_replica_online(partition, **id);
+        let offline = partition.replicas.iter().filter(is_offline);
         MetadataResponsePartition {
             error_code: error.code(),
             partition_index,

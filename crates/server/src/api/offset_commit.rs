@@ -101,6 +101,10 @@ fn merged(
     mut topics: Vec<OffsetCommitResponseTopic>,
     committed: Vec<OffsetCommitResponseTopic>,
 ) -> Vec<OffsetCommitResponseTopic> {
+    if topics.is_empty() {
+        // As it was asked, twice if it was asked twice.
+        return committed;
+    }
     for topic in committed {
         match topics.iter_mut().find(|known| known.name == topic.name && known.topic_id == topic.topic_id) {
             Some(known) => known.partitions.extend(topic.partitions),

@@ -40,7 +40,11 @@ fn fetch(
     mut group: OffsetFetchRequestGroup,
 ) -> impl Future<Output = OffsetFetchResponseGroup> + use<> {
     let with_ids = version >= TOPIC_IDS_SINCE;
-    let unknown = if with_ids { name_topics(&broker.published().image, &mut group) } else { Vec::new() };
+    let published = broker.published();
+    let unknown = match with_ids {
+        true => name_topics(&published.image, &mut group),
+        false => identify_topics(&published.image, &mut group),
+    };
     let (group_id, broker) = (group.group_id.clone(), Arc::clone(broker));
     let asked = broker.groups.ask(Request::OffsetFetch(group));
     async move {
@@ -81,6 +85,15 @@ fn name_topics(image: &Image, group: &mut OffsetFetchRequestGroup) -> Vec<Offset
     unknown
 }
 
+/// Fills in the ids that the names have now: what was committed for an earlier topic of the same name, and outlived it in a crash, is
+/// nothing to go on from.
+fn identify_topics(image: &Image, group: &mut OffsetFetchRequestGroup) -> Vec<OffsetFetchResponseTopics> {
+    for topic in group.topics.iter_mut().flatten() {
+        topic.topic_id = image.topics.by_name(&topic.name).map(|known| known.id).unwrap_or_default();
+    }
+    Vec::new()
+}
+
 fn unknown_topic(topic: &OffsetFetchRequestTopics) -> OffsetFetchResponseTopics {
     let partitions = topic.partition_indexes.iter().map(|partition| OffsetFetchResponsePartitions {
         partition_index: *partition,
@@ -104,4 +117,26 @@ fn fill_in_ids(image: &Image, topics: &mut Vec<OffsetFetchResponseTopics>) {
         }
         !topic.topic_id.is_zero()
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use metadata::Loader;
+    use protocol::Uuid;
+    use protocol::messages::TopicRecord;
+
+    use super::*;
+
+    #[test]
+    fn a_name_stands_for_the_topic_that_has_it_now() {
+        let mut loader = Loader::default();
+        let topic = TopicRecord { name: "t".to_owned(), topic_id: Uuid([7; 16]) };
+        loader.apply(&topic.into()).expect("it is the first");
+        let named = |name: &str| OffsetFetchRequestTopics { name: name.to_owned(), ..Default::default() };
+        let topics = Some(vec![named("t"), named("gone")]);
+        let mut group = OffsetFetchRequestGroup { topics, ..Default::default() };
+        assert!(identify_topics(loader.image(), &mut group).is_empty());
+        let ids: Vec<Uuid> = group.topics.iter().flatten().map(|topic| topic.topic_id).collect();
+        assert_eq!(ids, [Uuid([7; 16]), Uuid::ZERO]);
+    }
 }

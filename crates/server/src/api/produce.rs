@@ -1,5 +1,7 @@
 //! Produce (KIP-98, KIP-219, KIP-467, KIP-516): each partition's batch goes to its log, and the answer waits for the disk once.
 
+mod rules;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,19 +11,16 @@ use protocol::messages::produce_response::{
     BatchIndexAndErrorMessage, PartitionProduceResponse, TopicProduceResponse,
 };
 use protocol::messages::{ProduceRequest, ProduceResponse};
-use protocol::records::BatchHeader;
 use protocol::{ErrorCode, Records, Uuid};
-use storage::{AppendError, AppendInfo, Appended, Lsn, Origin};
-use tokio::sync::oneshot;
+use storage::{AppendError, AppendInfo, Appended, Log, Lsn, Origin};
+use tokio::sync::{Notify, oneshot};
 
+use self::rules::{Rules, is_transactional};
 use super::{Call, Handle};
 use crate::Broker;
 use crate::flushes::Flushes;
 use crate::net::{CloseReason, Done, Started};
 use crate::partitions::Partition;
-
-const ACKS_ALL: i16 = -1;
-const TOPIC_IDS_SINCE: i16 = 13;
 
 impl Handle for ProduceRequest {
     fn start(self, broker: &Arc<Broker>, call: Call) -> Started {
@@ -32,7 +31,7 @@ impl Handle for ProduceRequest {
         }
         match work.into_unflushed() {
             (response, acks, unflushed) if unflushed.is_empty() => {
-                Started::Done(finish(&call, acks, &response))
+                Started::Done(finish(&call, acks, &response, unflushed.topic))
             }
             (response, acks, unflushed) => {
                 Started::Settling(Box::pin(settle(call, response, acks, unflushed)))
@@ -49,7 +48,7 @@ struct Piece {
 }
 
 enum Fate {
-    /// It waits for room in the journal.
+    /// It waits for room in the journal, or for the end of a move to another log directory.
     HeldUp(Arc<Partition>, Bytes),
     Appended(Arc<Partition>, Appended),
     Refused(PartitionProduceResponse),
@@ -67,13 +66,14 @@ struct Work {
 
 impl Work {
     fn new(broker: &Arc<Broker>, call: &Call, request: ProduceRequest) -> Work {
-        let acks_valid = (-1..=1).contains(&request.acks);
+        let rules = Rules::of(call, &request);
         let mut topics = Vec::with_capacity(request.topic_data.len());
         let mut pieces = Vec::new();
-        for topic in request.topic_data {
+        // A topic without partitions is not answered.
+        for topic in request.topic_data.into_iter().filter(|topic| !topic.partition_data.is_empty()) {
             let place = topics.len();
             topics.push((topic.name.clone(), topic.topic_id));
-            pieces.extend(split(broker, call.version, acks_valid, request.acks, topic, place));
+            pieces.extend(split(broker, &rules, topic, place));
         }
         let timeout = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
         Work { broker: Arc::clone(broker), acks: request.acks, timeout, topics, pieces }
@@ -83,7 +83,7 @@ impl Work {
         self.pieces.iter().any(|piece| matches!(piece.fate, Fate::HeldUp(..)))
     }
 
-    /// Appends what is to be appended. Some may be held up, since the journal is busy.
+    /// Appends what is to be appended. Some may be held up, since the journal is busy or the log moves.
     fn append(&mut self) {
         let now_ms = self.broker.host.clock.now_ms();
         for piece in &mut self.pieces {
@@ -95,21 +95,29 @@ impl Work {
         }
     }
 
-    /// Appends as soon as there is room, as long as the client is willing to wait.
+    /// Appends as soon as it is possible, as long as the client is willing to wait.
     async fn finish_when_ready(mut self, call: Call) -> Done {
         let deadline = tokio::time::Instant::now() + self.timeout;
         while let Some(partition) = self.first_held_up() {
-            let (sender, ready) = oneshot::channel();
-            // Whoever has given up waiting needs no word.
-            let tell = move || sender.send(()).unwrap_or_default();
-            partition.log_dir.journal().when_ready(Box::new(tell));
-            if tokio::time::timeout_at(deadline, ready).await.is_err() {
+            if tokio::time::timeout_at(deadline, ready(&partition)).await.is_err() {
                 self.give_up();
             }
+            self.find_moved();
             self.append();
         }
         let (response, acks, unflushed) = self.into_unflushed();
         settle(call, response, acks, unflushed).await
+    }
+
+    /// Partitions whose logs have moved meanwhile are in another directory now.
+    fn find_moved(&mut self) {
+        for piece in &mut self.pieces {
+            if let Fate::HeldUp(partition, _) = &mut piece.fate {
+                let id = partition.log.id();
+                let found = self.broker.partitions.get(id.topic_id, id.partition);
+                *partition = found.unwrap_or_else(|| Arc::clone(partition));
+            }
+        }
     }
 
     fn first_held_up(&self) -> Option<Arc<Partition>> {
@@ -151,31 +159,12 @@ impl Work {
 }
 
 /// A topic's partitions with their batches, or why not.
-fn split(
-    broker: &Broker,
-    version: i16,
-    acks_valid: bool,
-    acks: i16,
-    topic: TopicProduceData,
-    place: usize,
-) -> Vec<Piece> {
-    let (name, topic_id) = (topic.name, topic.topic_id);
-    let find = |index| {
-        if !acks_valid {
-            return Err(ErrorCode::InvalidRequiredAcks);
-        }
-        let partition = match version {
-            TOPIC_IDS_SINCE.. => broker.partition_by_id(topic_id, index),
-            _ => broker.partition_by_name(&name, index),
-        }?;
-        if acks == ACKS_ALL && !partition.has_enough_in_sync() {
-            return Err(ErrorCode::NotEnoughReplicas);
-        }
-        Ok(partition)
-    };
-    let pieces = topic.partition_data.into_iter().map(|data| {
-        let fate = match find(data.index) {
-            Ok(partition) => Fate::HeldUp(partition, contiguous(data.records)),
+fn split(broker: &Broker, rules: &Rules, mut topic: TopicProduceData, place: usize) -> Vec<Piece> {
+    let data = std::mem::take(&mut topic.partition_data);
+    let pieces = data.into_iter().map(|data| {
+        let records = contiguous(data.records);
+        let fate = match rules.find(broker, &topic, data.index, &records) {
+            Ok(partition) => Fate::HeldUp(partition, records),
             Err(error) => Fate::Refused(refused(data.index, error)),
         };
         Piece { topic: place, index: data.index, fate }
@@ -200,14 +189,34 @@ fn append(partition: Arc<Partition>, records: Bytes, index: i32, now_ms: i64) ->
     if partition.log_dir.journal().is_busy() {
         return Fate::HeldUp(partition, records);
     }
-    match partition.log.append(records, info) {
+    let size = records.len();
+    let appended = match partition.log.append(records, info) {
+        Err(AppendError::Frozen(records)) => return Fate::HeldUp(partition, records),
+        done => done,
+    };
+    partition.meter.produced();
+    match appended {
         Ok(appended) => Fate::Appended(partition, appended),
-        Err(error) => Fate::Refused(unappended(index, &error, partition.log.log_start_offset())),
+        Err(error) => {
+            partition.meter.produce_failed(error.code(), size);
+            Fate::Refused(unappended(&partition.log, index, &error))
+        }
     }
 }
 
-fn is_transactional(records: &[u8]) -> bool {
-    BatchHeader::parse(records).is_ok_and(|header| header.is_transactional())
+/// Waits until a partition may take batches again.
+async fn ready(partition: &Partition) {
+    let moved = Arc::new(Notify::new());
+    let notice = Arc::clone(&moved);
+    let _watch = partition.log.watch(Arc::new(move || notice.notify_one()));
+    if partition.log.is_frozen() {
+        return moved.notified().await;
+    }
+    let (sender, ready) = oneshot::channel();
+    // Whoever has given up waiting needs no word.
+    let tell = move || sender.send(()).unwrap_or_default();
+    partition.log_dir.journal().when_ready(Box::new(tell));
+    let _ = ready.await;
 }
 
 fn accepted(index: i32, appended: &Appended) -> PartitionProduceResponse {
@@ -224,24 +233,37 @@ fn refused(index: i32, error: ErrorCode) -> PartitionProduceResponse {
     PartitionProduceResponse { index, error_code: error.code(), base_offset: -1, ..Default::default() }
 }
 
-fn unappended(index: i32, error: &AppendError, log_start_offset: i64) -> PartitionProduceResponse {
+fn unappended(log: &Log, index: i32, error: &AppendError) -> PartitionProduceResponse {
     let faults = error.record_errors().iter();
     let record_errors = faults.map(|fault| BatchIndexAndErrorMessage {
         batch_index: fault.batch_index,
-        batch_index_error_message: Some(fault.fault.to_string()),
+        batch_index_error_message: Some(fault.told(log.id())),
     });
-    let log_start_offset = if matches!(error, AppendError::Invalid(_)) { log_start_offset } else { -1 };
+    let log_start_offset = if is_told_the_start(error.code()) { log.log_start_offset() } else { -1 };
     PartitionProduceResponse {
         log_start_offset,
         record_errors: record_errors.collect(),
-        error_message: Some(error.to_string()),
+        error_message: Some(error.told(log.id())),
         ..refused(index, error.code())
     }
+}
+
+/// Whether Kafka says where the log starts to who gets this error.
+fn is_told_the_start(error: ErrorCode) -> bool {
+    !matches!(
+        error,
+        ErrorCode::CorruptMessage
+            | ErrorCode::MessageTooLarge
+            | ErrorCode::RecordListTooLarge
+            | ErrorCode::KafkaStorageError
+    )
 }
 
 /// The last place in each journal that has to be on disk before the answer leaves.
 #[derive(Default)]
 struct Unflushed {
+    /// The first of those that were appended to.
+    topic: Option<Arc<str>>,
     last: Vec<(Arc<Flushes>, Lsn)>,
 }
 
@@ -251,6 +273,7 @@ impl Unflushed {
     }
 
     fn add(&mut self, acks: i16, partition: &Partition, appended: &Appended) {
+        self.topic.get_or_insert_with(|| Arc::clone(&partition.log.id().topic));
         let from_memory = acks == 0 || partition.log.config().ack_from_memory;
         if !from_memory {
             let flushes = &partition.flushes;
@@ -262,7 +285,7 @@ impl Unflushed {
     }
 
     /// Whether all of it got on disk.
-    async fn flushed(self) -> bool {
+    async fn flushed(&self) -> bool {
         let waits: Vec<_> = self.last.iter().map(|(flushes, lsn)| flushes.wait(*lsn)).collect();
         let mut all = true;
         for wait in waits {
@@ -280,13 +303,13 @@ async fn settle(call: Call, mut response: ProduceResponse, acks: i16, unflushed:
             *partition = refused(partition.index, ErrorCode::KafkaStorageError);
         }
     }
-    finish(&call, acks, &response)
+    finish(&call, acks, &response, unflushed.topic)
 }
 
 /// A client that wants no answer learns of a failure by the end of its connection.
-fn finish(call: &Call, acks: i16, response: &ProduceResponse) -> Done {
+fn finish(call: &Call, acks: i16, response: &ProduceResponse, topic: Option<Arc<str>>) -> Done {
     if acks != 0 {
-        return call.answer(response);
+        return call.answer(response).noting(|notes| notes.subject = topic);
     }
     let mut partitions = response.responses.iter().flat_map(|topic| &topic.partition_responses);
     match partitions.find(|partition| partition.error_code != 0) {

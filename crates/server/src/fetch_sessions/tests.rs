@@ -53,6 +53,13 @@ fn a_session_completes_what_a_request_leaves_out() {
 }
 
 #[test]
+fn a_session_may_begin_without_partitions() {
+    let sessions = FetchSessions::new(10);
+    assert_eq!(sessions.begin(&request(0, 0, &[]), VERSION, 0, 77).unwrap().session_id, 77);
+    assert_eq!(offsets(&sessions.begin(&request(77, 1, &[(0, 5)]), VERSION, 0, 0).unwrap()), [(0, 5)]);
+}
+
+#[test]
 fn a_request_out_of_its_turn_is_refused_as_kafka_does() {
     let sessions = FetchSessions::new(10);
     let asked = request(0, 0, &[(0, 5)]);

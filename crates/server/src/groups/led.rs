@@ -71,10 +71,10 @@ impl Led {
         }
     }
 
-    /// Tells the coordinator something, if there is one.
-    pub(super) fn tell(&self, request: impl FnOnce() -> Request) {
+    /// Topics were deleted. Where nothing was ever written, there is nothing to forget.
+    pub(super) fn forget_topics(&self, topics: &[String]) {
         if let Led::Awake(partition) = self {
-            drop(partition.ask(request()));
+            partition.forget_topics(topics);
         }
     }
 

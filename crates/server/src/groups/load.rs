@@ -98,7 +98,10 @@ fn read_runs(log: &Log, offset: i64) -> Result<Vec<Bytes>, LoadError> {
     Ok(match log.read(request)?.data {
         SliceData::Empty => Vec::new(),
         SliceData::Memory(batches) => batches,
-        SliceData::File { file, position, len } => vec![read_file(&*file, position, len)?],
+        SliceData::File { file, position, len, .. } => {
+            let read = read_file(&*file, position, len);
+            vec![read.inspect_err(|error| log.note_unreadable(error))?]
+        }
     })
 }
 

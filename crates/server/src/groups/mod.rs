@@ -120,10 +120,10 @@ impl Groups {
         led.values().for_each(|partition| partition.resign(ErrorCode::CoordinatorNotAvailable));
     }
 
-    /// Topics were deleted: groups forget what they have committed for them. It is not waited for.
+    /// Topics were deleted: groups forget what they have committed for them, those that are being loaded too. It is not waited for.
     pub fn topics_deleted(&self, topics: &[String]) {
         for led in self.leading.read().partitions.values() {
-            led.tell(|| Request::TopicsDeleted { topics: topics.to_vec() });
+            led.forget_topics(topics);
         }
     }
 

@@ -54,6 +54,10 @@ struct Inner {
     /// Failures since something was written last.
     failures: u32,
     has_ended: bool,
+    /// Topics that were deleted, and of which the groups may have offsets still.
+    deleted_topics: Vec<String>,
+    /// The request to forget all of them.
+    forgetting: Option<Token>,
 }
 
 /// What the partition's task is to do.
@@ -106,6 +110,14 @@ impl Partition {
             inner.coordinator.request(now, token, request);
             receiver
         })
+    }
+
+    /// Topics were deleted: the groups forget their offsets, now or when the log is loaded.
+    pub(super) fn forget_topics(&self, topics: &[String]) {
+        self.turn(|inner, now| {
+            inner.deleted_topics.extend_from_slice(topics);
+            inner.forget_deleted_topics(now);
+        });
     }
 
     /// Answers all who wait, and ends.
@@ -166,6 +178,7 @@ impl Partition {
         self.turn(|inner, now| {
             if inner.load_at_ms.is_none() {
                 inner.coordinator.loaded(now, log_end_offset);
+                inner.forget_deleted_topics(now);
             }
         });
     }
@@ -186,6 +199,7 @@ impl Partition {
         let now = self.now();
         self.mailbox.take().into_iter().for_each(|note| inner.note(note));
         inner.coordinator.high_watermark(self.log.high_watermark());
+        inner.follow_batch_bytes_max(self.log.config().batch_bytes_max as usize);
         let output = input(inner, now);
         self.carry_out(inner, now);
         output
@@ -220,7 +234,7 @@ impl Partition {
     /// Appends a decision's records. They count as appended once they are on disk, so that what a failing disk takes back is
     /// never taken for what was appended in its place later.
     fn append(&self, inner: &mut Inner, now: Now, records: &[Record], correlation: u64) {
-        match self.try_append(records, now, inner.leader_epoch) {
+        match self.try_append(records, now, inner) {
             Ok(appended) => self.await_flush(&appended, correlation),
             Err(error) => {
                 inner.is_undone = true;
@@ -229,9 +243,10 @@ impl Partition {
         }
     }
 
-    fn try_append(&self, records: &[Record], now: Now, leader_epoch: i32) -> Result<Appended, ErrorCode> {
-        let partition = self.log.id();
-        let batches = to_batches(records, now.wall_ms, self.settings.batch_bytes_max).map_err(|error| {
+    fn try_append(&self, records: &[Record], now: Now, inner: &Inner) -> Result<Appended, ErrorCode> {
+        let (partition, leader_epoch) = (self.log.id(), inner.leader_epoch);
+        let settings = inner.coordinator.state().settings();
+        let batches = to_batches(records, now.wall_ms, settings).map_err(|error| {
             tracing::error!(%partition, %error, "records of groups cannot be encoded");
             ErrorCode::UnknownServerError
         })?;
@@ -254,8 +269,7 @@ impl Partition {
     }
 
     fn now(&self) -> Now {
-        let uptime_ms = i64::try_from(self.clock.monotonic().as_millis()).unwrap_or(i64::MAX);
-        Now { wall_ms: self.clock.now_ms(), uptime_ms }
+        Now { wall_ms: self.clock.now_ms(), uptime_ms: self.clock.uptime_ms() }
     }
 }
 
@@ -278,6 +292,36 @@ impl Inner {
             is_undone: false,
             failures: 0,
             has_ended: false,
+            deleted_topics: Vec::new(),
+            forgetting: None,
+        }
+    }
+
+    /// The topic's bound may change while its groups are served.
+    fn follow_batch_bytes_max(&mut self, batch_bytes_max: usize) {
+        if self.coordinator.state().settings().batch_bytes_max != batch_bytes_max {
+            self.coordinator.configure(|state| state.set_batch_bytes_max(batch_bytes_max));
+        }
+    }
+
+    /// Has the groups forget the topics that were deleted, once the log is loaded.
+    fn forget_deleted_topics(&mut self, now: Now) {
+        if self.deleted_topics.is_empty() || self.coordinator.live().is_none() {
+            return;
+        }
+        self.last_token += 1;
+        let token = Token(self.last_token);
+        self.forgetting = Some(token);
+        self.coordinator.request(now, token, Request::TopicsDeleted { topics: self.deleted_topics.clone() });
+    }
+
+    /// If it did not last, it is asked again when the log has been loaded again.
+    fn note_forgotten(&mut self, token: Token, error: ErrorCode) {
+        if self.forgetting == Some(token) {
+            self.forgetting = None;
+            if error == ErrorCode::None {
+                self.deleted_topics = Vec::new();
+            }
         }
     }
 
@@ -293,6 +337,9 @@ impl Inner {
 
     /// Whoever has lost interest is not told.
     fn answer(&mut self, token: Token, reply: Reply) {
+        if let Reply::TopicsDeleted(error) = reply {
+            return self.note_forgotten(token, error);
+        }
         if let Some(sender) = self.waiting.remove(&token) {
             let _ = sender.send(reply);
         }

@@ -10,10 +10,12 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use host::{AlignedBuffer, BLOCK_BYTES, File};
 use parking_lot::Mutex;
+use storage::ColdReads;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
-use super::response::FileSlice;
+use super::response::{FileSlice, Served};
 
 /// How much is read at once.
 pub(super) const STEP_BYTES: usize = 1024 * 1024;
@@ -28,6 +30,8 @@ static IDLE_BUFFERS: Mutex<Vec<AlignedBuffer>> = Mutex::new(Vec::new());
 /// A piece that is being read.
 pub(super) struct ColdRead {
     len: usize,
+    begun: Instant,
+    served: Option<Arc<dyn Served>>,
     read: JoinHandle<io::Result<Bytes>>,
 }
 
@@ -35,14 +39,13 @@ impl ColdRead {
     /// Starts to read the first bytes of a slice, at most [`STEP_BYTES`]. None if there is no memory for it now, or the file is
     /// to be read through the page cache.
     pub(super) fn start(slice: &FileSlice) -> Option<ColdRead> {
-        if !slice.past_the_cache {
-            return None;
-        }
+        let cold_reads = slice.cold_reads.clone()?;
         let permit = Arc::clone(&PERMITS).try_acquire_owned().ok()?;
         let file = slice.file.direct()?;
         let (position, len) = (slice.position, slice.len.min(STEP_BYTES));
-        let read = tokio::task::spawn_blocking(move || Piece::read(&*file, position, len, permit));
-        Some(ColdRead { len, read })
+        let read =
+            tokio::task::spawn_blocking(move || Piece::read(&cold_reads, &*file, position, len, permit));
+        Some(ColdRead { len, begun: Instant::now(), served: slice.served.clone(), read })
     }
 
     /// How many bytes it will be.
@@ -53,6 +56,13 @@ impl ColdRead {
     /// Ready with all of the bytes; fails if the file ends before.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
         let read = Pin::new(&mut self.read).poll(cx);
+        match (&read, &self.served) {
+            (Poll::Ready(Ok(Ok(bytes))), Some(served)) => {
+                served.was_on_disk(bytes.len(), self.begun.elapsed())
+            }
+            (Poll::Ready(Ok(Err(error))), Some(served)) => served.was_unreadable(error),
+            _ => {}
+        }
         read.map(|done| done.unwrap_or_else(|error| Err(io::Error::other(error))))
     }
 }
@@ -66,7 +76,13 @@ struct Piece {
 }
 
 impl Piece {
-    fn read(file: &dyn File, position: u64, len: usize, permit: OwnedSemaphorePermit) -> io::Result<Bytes> {
+    fn read(
+        cold_reads: &ColdReads,
+        file: &dyn File,
+        position: u64,
+        len: usize,
+        permit: OwnedSemaphorePermit,
+    ) -> io::Result<Bytes> {
         let begin = (position % BLOCK_BYTES as u64) as usize;
         let end = begin + len;
         let mut piece = Piece { buffer: Some(take_buffer()), begin, end, _permit: permit };
@@ -74,7 +90,8 @@ impl Piece {
         let buffer = piece.buffer.as_mut().map_or(&mut [][..], AlignedBuffer::as_mut_slice);
         let mut filled = 0;
         while filled < end {
-            match file.read_at(&mut buffer[filled..wanted], position - begin as u64 + filled as u64)? {
+            let at = position - begin as u64 + filled as u64;
+            match cold_reads.read_at(file, &mut buffer[filled..wanted], at)? {
                 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
                 read => filled += read,
             }
@@ -110,7 +127,7 @@ fn take_buffer() -> AlignedBuffer {
 
 #[cfg(test)]
 mod tests {
-    use host::{Disk, OpenMode, RealDisk};
+    use host::{Disk, OpenMode, RealDisk, SystemClock};
 
     use super::*;
 
@@ -123,7 +140,8 @@ mod tests {
     }
 
     async fn read(file: &Arc<dyn File>, position: u64, len: usize) -> io::Result<Bytes> {
-        let slice = FileSlice { file: Arc::clone(file), position, len, past_the_cache: true };
+        let cold_reads = Some(Arc::new(ColdReads::new(Arc::new(SystemClock::default()))));
+        let slice = FileSlice { file: Arc::clone(file), position, len, cold_reads, served: None };
         let mut read = ColdRead::start(&slice).unwrap();
         std::future::poll_fn(|cx| read.poll(cx)).await
     }

@@ -17,11 +17,14 @@ use tokio::sync::watch;
 use tokio::time::{Instant, Sleep};
 use tracing::debug;
 
-use super::budget::{Budget, Charge};
+use super::budget::{Budget, Charge, Place};
 use super::frame::{Cutter, Frame, FrameError};
 use super::outbox::Outbox;
-use super::service::{CloseReason, Done, Peer, Pending, Service, Started};
+use super::response::Notes;
+use super::seat::Seat;
+use super::service::{CloseReason, Done, Hindrance, Peer, Pending, Service, Started};
 use super::stream::Stream;
+use super::timing::{Finish, Timing, Unsent};
 
 /// What is read at once where no large frame is under way.
 const SCRATCH_BYTES: usize = 16 * 1024;
@@ -31,6 +34,8 @@ const IN_FLIGHT_MAX: usize = 64;
 const UNSENT_BYTES_MAX: usize = 1024 * 1024;
 /// A frame that has begun and does not grow for so long ends its connection.
 const STALL: Duration = Duration::from_secs(60);
+/// A client that takes nothing of its answers for so long is not waited for when the broker stops.
+const STOP_STALL: Duration = Duration::from_millis(500);
 /// Rounds before other tasks of the thread get their turn.
 const ROUNDS_MAX: usize = 32;
 
@@ -45,8 +50,10 @@ pub struct Limits {
     pub request_bytes_max: usize,
     /// `connections.max.idle.ms`
     pub idle_max: Duration,
-    /// Shared by all connections.
-    pub budget: Arc<Budget>,
+    /// `queued.max.request.bytes`, shared by all connections.
+    pub bytes: Arc<Budget>,
+    /// `queued.max.requests`: those at work, shared by all connections.
+    pub requests: Arc<Budget>,
 }
 
 /// Why a connection ended, other than by the client's wish.
@@ -60,6 +67,8 @@ enum Ended {
     Request(CloseReason),
     #[error("idle for too long")]
     Idle,
+    #[error("another needs its place")]
+    Claimed,
 }
 
 /// A request that was started.
@@ -69,22 +78,31 @@ enum InFlight {
     Working(Pending),
 }
 
-struct Request {
+struct Request<T> {
     state: InFlight,
-    /// Held until the request is done.
-    _charge: Charge,
+    ticket: T,
+    timing: Timing,
+    /// Held until the answer is known, by a request that is at work.
+    work: Option<Charge>,
+    /// Held until the answer is handed over to be sent, unless the request waits for others.
+    _bytes: Option<Charge>,
 }
 
-struct Connection<S> {
+struct Connection<S: Service> {
     stream: Stream,
     service: Arc<S>,
     peer: Arc<Peer>,
+    seat: Arc<Seat>,
     limits: Arc<Limits>,
     cutter: Cutter,
     frames: VecDeque<Frame>,
-    requests: VecDeque<Request>,
+    requests: VecDeque<Request<S::Ticket>>,
     outbox: Outbox,
+    unsent: VecDeque<Unsent<S::Ticket>>,
+    /// Where this connection waits for room: for bytes, and for requests.
+    places: [Place; 2],
     read_closed: bool,
+    /// Once the connection is stopping, also when something was sent.
     last_read: Instant,
     idle: Pin<Box<Sleep>>,
     stop: Pin<Box<dyn Future<Output = ()> + Send>>,
@@ -96,10 +114,12 @@ pub(super) async fn run<S: Service>(
     stream: Stream,
     service: Arc<S>,
     peer: Arc<Peer>,
+    seat: Arc<Seat>,
     limits: Arc<Limits>,
     stop: watch::Receiver<bool>,
 ) {
-    let mut connection = Connection::new(stream, service, peer, limits, stop);
+    service.opened(&peer);
+    let mut connection = Connection::new(stream, service, peer, seat, limits, stop);
     if let Err(ended) = std::future::poll_fn(|cx| connection.poll(cx)).await {
         connection.log(&ended);
     }
@@ -111,6 +131,7 @@ impl<S: Service> Connection<S> {
         stream: Stream,
         service: Arc<S>,
         peer: Arc<Peer>,
+        seat: Arc<Seat>,
         limits: Arc<Limits>,
         mut stop: watch::Receiver<bool>,
     ) -> Connection<S> {
@@ -118,10 +139,13 @@ impl<S: Service> Connection<S> {
             stream,
             service,
             peer,
-            cutter: Cutter::new(Arc::clone(&limits.budget), limits.request_bytes_max),
+            seat,
+            cutter: Cutter::new(Arc::clone(&limits.bytes), limits.request_bytes_max),
             frames: VecDeque::new(),
             requests: VecDeque::new(),
             outbox: Outbox::default(),
+            unsent: VecDeque::new(),
+            places: Default::default(),
             read_closed: false,
             last_read: Instant::now(),
             idle: Box::pin(tokio::time::sleep(limits.idle_max)),
@@ -137,6 +161,7 @@ impl<S: Service> Connection<S> {
         match ended {
             Ended::Stream(error) => debug!(%peer, %error, "connection lost"),
             Ended::Idle => debug!(%peer, "closing an idle connection"),
+            Ended::Claimed => self.service.hindered(self.peer.listener, Some(peer), &Hindrance::Claimed),
             Ended::Frame(_) | Ended::Request(_) => {
                 tracing::warn!(%peer, reason = %ended, "closing a connection")
             }
@@ -144,6 +169,9 @@ impl<S: Service> Connection<S> {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ended>> {
+        if self.seat.poll_claimed(cx).is_ready() {
+            return Poll::Ready(Err(Ended::Claimed));
+        }
         for _ in 0..ROUNDS_MAX {
             let mut progress = self.poll_requests(cx)?;
             progress |= self.start_requests();
@@ -168,6 +196,7 @@ impl<S: Service> Connection<S> {
     fn poll_stop(&mut self, cx: &mut Context<'_>) -> bool {
         if !self.stopping && self.stop.as_mut().poll(cx).is_ready() {
             self.stopping = true;
+            self.last_read = Instant::now();
             self.frames.clear();
             return true;
         }
@@ -182,12 +211,18 @@ impl<S: Service> Connection<S> {
             && !matches!(self.requests.back(), Some(Request { state: InFlight::Working(_), .. }))
             && let Some(frame) = self.frames.pop_front()
         {
-            let state = match self.service.start(&self.peer, frame.bytes) {
+            let begun = Instant::now();
+            let (ticket, started) = self.service.start(&self.peer, frame.bytes);
+            let work = matches!(started, Started::Working(_)).then(|| Charge::of(&self.limits.requests, 1));
+            let bytes = (!matches!(started, Started::Waiting(_))).then_some(frame.charge);
+            let state = match started {
                 Started::Done(done) => InFlight::Done(done),
                 Started::Settling(pending) => InFlight::Settling(pending),
-                Started::Working(pending) => InFlight::Working(pending),
+                Started::Working(pending) | Started::Waiting(pending) => InFlight::Working(pending),
             };
-            self.requests.push_back(Request { state, _charge: frame.charge });
+            // All that waits came with the last read.
+            let timing = Timing::started(self.last_read, begun, Instant::now());
+            self.requests.push_back(Request { state, ticket, timing, work, _bytes: bytes });
             progress = true;
         }
         progress
@@ -202,8 +237,11 @@ impl<S: Service> Connection<S> {
             progress |= last.poll(cx) && matches!(last.state, InFlight::Done(_));
         }
         while self.requests.front_mut().is_some_and(|first| first.poll(cx)) {
-            let Some(Request { state: InFlight::Done(done), .. }) = self.requests.pop_front() else { break };
-            self.answer(done)?;
+            let Some(Request { state: InFlight::Done(done), ticket, timing, .. }) = self.requests.pop_front()
+            else {
+                break;
+            };
+            self.answer(done, ticket, timing)?;
             progress = true;
         }
         if self.requests.is_empty() && self.requests.capacity() > 0 && self.frames.is_empty() {
@@ -212,20 +250,56 @@ impl<S: Service> Connection<S> {
         Ok(progress)
     }
 
-    fn answer(&mut self, done: Done) -> Result<(), Ended> {
+    fn answer(&mut self, done: Done, ticket: S::Ticket, mut timing: Timing) -> Result<(), Ended> {
+        timing.turn = Instant::now();
         match done {
-            Done::Answer(response) => self.outbox.push(response),
-            Done::Silent => {}
+            Done::Answer(mut response) => {
+                let notes = std::mem::take(&mut response.notes);
+                let bytes = response.len();
+                self.outbox.push(response);
+                self.unsent.push_back(Unsent { ticket, timing, notes, bytes, end: self.outbox.added() });
+            }
+            Done::Silent => {
+                timing.sent = timing.turn;
+                let finish = Finish { timing, notes: Notes::default(), response_bytes: 0 };
+                self.service.finished(&self.peer, ticket, &finish);
+            }
             Done::Close(reason) => return Err(Ended::Request(reason)),
         }
         Ok(())
+    }
+
+    /// Tells of the answers that have left.
+    fn finish_sent(&mut self) {
+        let sent = self.outbox.sent();
+        if self.unsent.front().is_none_or(|first| first.end > sent) {
+            return;
+        }
+        let now = Instant::now();
+        self.seat.used(now);
+        while let Some(Unsent { ticket, mut timing, notes, bytes, .. }) =
+            self.unsent.pop_front_if(|first| first.end <= sent)
+        {
+            timing.sent = now;
+            let finish = Finish { timing, notes, response_bytes: bytes };
+            self.service.finished(&self.peer, ticket, &finish);
+        }
+        if self.unsent.is_empty() {
+            self.unsent = VecDeque::new();
+        }
     }
 
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Result<bool, Ended> {
         if self.outbox.is_empty() {
             return Ok(false);
         }
-        match self.outbox.poll_send(&mut self.stream, cx) {
+        let before = self.outbox.sent();
+        let sent = self.outbox.poll_send(&mut self.stream, cx);
+        if self.stopping && self.outbox.sent() > before {
+            self.last_read = Instant::now();
+        }
+        self.finish_sent();
+        match sent {
             Poll::Ready(sent) => sent.map(|()| true).map_err(Ended::Stream),
             Poll::Pending => Ok(false),
         }
@@ -240,7 +314,7 @@ impl<S: Service> Connection<S> {
         {
             return Ok(false);
         }
-        if self.limits.budget.poll_room(cx).is_pending() {
+        if !self.has_room(cx) {
             return Ok(false);
         }
         let read = match self.cutter.direct(SCRATCH_BYTES) {
@@ -251,7 +325,14 @@ impl<S: Service> Connection<S> {
         self.read_closed = bytes? == 0;
         self.cutter.finish(&mut self.frames);
         self.last_read = Instant::now();
+        self.seat.used(self.last_read);
         Ok(true)
+    }
+
+    fn has_room(&mut self, cx: &mut Context<'_>) -> bool {
+        let [bytes, requests] = &mut self.places;
+        self.limits.bytes.poll_room(cx, bytes).is_ready()
+            && self.limits.requests.poll_room(cx, requests).is_ready()
     }
 
     fn poll_read_scratch(&mut self, cx: &mut Context<'_>) -> Result<Poll<io::Result<usize>>, Ended> {
@@ -269,7 +350,11 @@ impl<S: Service> Connection<S> {
         if self.frames.is_empty() && self.frames.capacity() > 0 {
             self.frames = VecDeque::new();
         }
-        let allowed = if self.cutter.is_inside_frame() { STALL } else { self.limits.idle_max };
+        let allowed = match self.cutter.is_inside_frame() {
+            _ if self.stopping => STOP_STALL,
+            true => STALL,
+            false => self.limits.idle_max,
+        };
         let allowed = allowed.min(self.limits.idle_max);
         if self.idle.deadline() > self.last_read + allowed {
             self.idle.as_mut().reset(self.last_read + allowed);
@@ -280,12 +365,12 @@ impl<S: Service> Connection<S> {
             if until <= Instant::now() && self.requests.is_empty() {
                 return Poll::Ready(Err(Ended::Idle));
             }
-            self.idle.as_mut().reset(until.max(Instant::now() + STALL.min(self.limits.idle_max)));
+            self.idle.as_mut().reset(until.max(Instant::now() + allowed.min(STALL)));
         }
     }
 }
 
-impl Request {
+impl<T> Request<T> {
     /// True when it is done.
     fn poll(&mut self, cx: &mut Context<'_>) -> bool {
         let pending = match &mut self.state {
@@ -295,6 +380,8 @@ impl Request {
         match pending.as_mut().poll(cx) {
             Poll::Ready(done) => {
                 self.state = InFlight::Done(done);
+                self.work = None;
+                self.timing.done = Instant::now();
                 true
             }
             Poll::Pending => false,

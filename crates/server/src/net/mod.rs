@@ -2,6 +2,7 @@
 //!
 //! It knows nothing of what is in a frame: [`Service`] does. A simulation swaps [`Acceptor`] and [`Stream`].
 
+mod admission;
 mod budget;
 mod cold;
 mod connection;
@@ -9,15 +10,19 @@ mod frame;
 mod listener;
 mod outbox;
 mod response;
+mod seat;
 mod service;
 mod sockets;
 mod stream;
+mod timing;
 mod warm;
 
+pub use admission::{ConnectionLimits, ListenerLimits, Role};
 pub use budget::Budget;
 pub use connection::Limits;
-pub use listener::Network;
-pub use response::{FileSlice, Piece, Response};
-pub use service::{CloseReason, Done, Peer, Pending, Service, Started};
+pub use listener::{Bounds, Network};
+pub use response::{FileSlice, Notes, Piece, Response, Served};
+pub use service::{CloseReason, Done, Hindrance, Peer, Pending, Service, Software, Started};
 pub use sockets::{SimulatedSockets, SocketOptions, Sockets, TcpSockets};
 pub use stream::{Acceptor, Duplex, Stream};
+pub use timing::{Finish, Timing};

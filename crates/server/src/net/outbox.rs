@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
+use tokio::time::Instant;
 
 use super::cold::{ColdRead, STEP_BYTES};
 use super::response::{FileSlice, Piece, Response};
@@ -55,6 +56,8 @@ impl From<Piece> for Item {
 pub struct Outbox {
     items: VecDeque<Item>,
     bytes: usize,
+    /// All that was ever added, in bytes.
+    added: u64,
     /// The front slice is being brought into the page cache.
     work: Option<FileWork>,
     /// Bytes at the front of the front slice that are known to be in the page cache.
@@ -67,6 +70,16 @@ impl Outbox {
         self.bytes
     }
 
+    /// How many bytes were ever added.
+    pub fn added(&self) -> u64 {
+        self.added
+    }
+
+    /// How many of them were sent.
+    pub fn sent(&self) -> u64 {
+        self.added - self.bytes as u64
+    }
+
     /// Whether everything was sent.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
@@ -74,7 +87,9 @@ impl Outbox {
 
     /// Adds a response.
     pub fn push(&mut self, response: Response) {
-        self.bytes += response.len();
+        let len = response.len();
+        self.bytes += len;
+        self.added += len as u64;
         self.items.extend(response.pieces.into_iter().filter(|piece| !piece.is_empty()).map(Item::from));
     }
 
@@ -140,9 +155,10 @@ impl Outbox {
                 return Poll::Ready(Ok(0));
             }
             if !warm::is_resident(slice.file.as_ref(), slice.position, len) {
-                self.work = Some(Box::pin(warm::bring_in(slice.clone(), len)));
+                self.work = Some(Box::pin(bring_in(slice.clone(), len)));
                 return self.poll_send_file(slice, stream, cx);
             }
+            slice.served.iter().for_each(|served| served.was_in_page_cache(len));
             self.warm_bytes = len;
         }
         let len = self.warm_bytes.min(slice.len);
@@ -157,7 +173,9 @@ impl Outbox {
     /// yet: zero.
     fn read_front(&mut self, slice: &FileSlice, len: usize) -> io::Result<usize> {
         let mut bytes = vec![0; len];
-        let read = slice.file.read_at(&mut bytes, slice.position)?;
+        let unreadable =
+            |error: &io::Error| slice.served.iter().for_each(|served| served.was_unreadable(error));
+        let read = slice.file.read_at(&mut bytes, slice.position).inspect_err(unreadable)?;
         if read == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
@@ -216,4 +234,13 @@ impl Outbox {
             sent -= taken;
         }
     }
+}
+
+/// Brings bytes into the page cache, and says so.
+async fn bring_in(slice: FileSlice, len: usize) -> io::Result<()> {
+    let (begun, served) = (Instant::now(), slice.served.clone());
+    let brought = warm::bring_in(slice, len).await;
+    brought.inspect_err(|error| served.iter().for_each(|served| served.was_unreadable(error)))?;
+    served.iter().for_each(|served| served.was_on_disk(len, begun.elapsed()));
+    Ok(())
 }

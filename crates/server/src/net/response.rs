@@ -1,11 +1,14 @@
 //! What is sent back: bytes in memory and slices of files.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use host::File;
 use protocol::Part;
+use storage::ColdReads;
 
 /// Bytes of a file that go to the socket as they are.
 #[derive(Clone)]
@@ -16,8 +19,20 @@ pub struct FileSlice {
     pub position: u64,
     /// Its size in bytes.
     pub len: usize,
-    /// Whether it is read past the page cache, since it was written past it too.
-    pub past_the_cache: bool,
+    /// With what it is read past the page cache, since it was written past it too; none if it is read through it.
+    pub cold_reads: Option<Arc<ColdReads>>,
+    /// Who wants to know where its bytes were read from.
+    pub served: Option<Arc<dyn Served>>,
+}
+
+/// Is told where the bytes of a file came from that go to a socket.
+pub trait Served: Send + Sync {
+    /// So many bytes were in the page cache.
+    fn was_in_page_cache(&self, bytes: usize);
+    /// So many bytes came from the disk, in so long.
+    fn was_on_disk(&self, bytes: usize, waited: Duration);
+    /// The disk could not say what they are.
+    fn was_unreadable(&self, error: &io::Error);
 }
 
 impl fmt::Debug for FileSlice {
@@ -55,6 +70,23 @@ impl Piece {
 pub struct Response {
     /// In order.
     pub pieces: Vec<Piece>,
+    /// What there is to tell of it besides.
+    pub notes: Notes,
+}
+
+/// What the one who answered tells of a request and its answer.
+#[derive(Clone, Debug, Default)]
+pub struct Notes {
+    /// What it was about: a topic, or the first of several.
+    pub subject: Option<Arc<str>>,
+    /// How long it waited for what its sender asked to wait for: records to come, other members of a group.
+    pub awaited: Duration,
+    /// How long its sender has to wait because of a quota.
+    pub throttled: Duration,
+    /// Error codes that are not 0, in the answer.
+    pub errors: Vec<i16>,
+    /// How many times the answer says that there was no error.
+    pub successes: u32,
 }
 
 impl Response {
@@ -64,7 +96,7 @@ impl Response {
             Part::Bytes(bytes) => Some(Piece::Bytes(bytes)),
             Part::External { id, .. } => files.get(id as usize).cloned().map(Piece::File),
         };
-        Response { pieces: parts.into_iter().filter_map(piece).collect() }
+        Response { pieces: parts.into_iter().filter_map(piece).collect(), notes: Notes::default() }
     }
 
     /// The size in bytes.

@@ -116,6 +116,8 @@ impl Acceptor {
             Acceptor::Tcp(listener) => Some(listener.accept().await.map(|(tcp, peer)| {
                 // Answers are written whole; waiting for more to send would only delay them.
                 let _ = tcp.set_nodelay(true);
+                // So that clients which are gone without a word are found out.
+                let _ = rustix::net::sockopt::set_socket_keepalive(&tcp, true);
                 (Stream::Tcp(tcp), peer)
             })),
             Acceptor::Simulated { streams, .. } => streams.recv().await.map(Ok),

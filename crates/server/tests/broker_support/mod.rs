@@ -2,9 +2,11 @@
 #![allow(dead_code, reason = "each test uses a part")]
 
 use std::path::Path;
+use std::sync::Arc;
 
 use config::BrokerConfig;
 use host::Host;
+use host::sim::{SeededRandom, SimDisk};
 use protocol::compression::Compression;
 use protocol::messages::create_topics_request::CreatableTopic;
 use protocol::messages::fetch_request::{FetchPartition, FetchTopic};
@@ -20,9 +22,33 @@ use tokio::net::TcpStream;
 
 const CLUSTER_ID: &str = "WW91bC10ZXN0LWNsdXN0ZQ";
 
+/// A process on a machine with this disk, whose clock is the real one.
+pub fn host(disk: &SimDisk, seed: u64) -> Host {
+    Host {
+        disk: Arc::new(disk.process()),
+        clock: Arc::new(host::SystemClock::default()),
+        random: Arc::new(SeededRandom::new(seed)),
+    }
+}
+
+/// Runs something with a runtime of its own, all of which is gone afterwards, as the tasks of a process that was killed.
+pub fn in_a_process<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.expect("threads can be started");
+    let result = runtime.block_on(work);
+    runtime.shutdown_background();
+    result
+}
+
 /// Formats a directory, unless it is, and starts a broker on it and on ports that the system chooses.
 pub async fn start(data: &Path) -> Server {
     let started = start_on(Host::real(), &TcpSockets, data, 0).await;
+    started.expect("the broker starts")
+}
+
+/// The same with settings of its own.
+pub async fn start_with(data: &Path, settings: &[(&str, &str)]) -> Server {
+    let started = start_as(Host::real(), &TcpSockets, data, 0, settings).await;
     started.expect("the broker starts")
 }
 
@@ -33,9 +59,26 @@ pub async fn start_on(
     data: &Path,
     port: u16,
 ) -> Result<Server, Box<dyn std::error::Error>> {
+    start_as(host, sockets, data, port, &[]).await
+}
+
+/// Starts a broker that serves HTTP too, with some settings.
+pub async fn start_seen(data: &Path, settings: &[(&str, &str)]) -> Server {
+    start_with(data, &[settings, &[("yeoul.http.listener", "127.0.0.1:0")]].concat()).await
+}
+
+/// The same with settings of its own too.
+pub async fn start_as(
+    host: Host,
+    sockets: &dyn Sockets,
+    data: &Path,
+    port: u16,
+    settings: &[(&str, &str)],
+) -> Result<Server, Box<dyn std::error::Error>> {
     let mut properties = BrokerConfig::standalone(data);
     let listeners = format!("PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:0");
     properties.set("listeners", listeners);
+    settings.iter().for_each(|(key, value)| properties.set(*key, *value));
     let (config, _) = BrokerConfig::new(&properties).expect("the settings are valid");
     let formatting = Formatting::of(&config, CLUSTER_ID.to_owned());
     quorum::format(&host, &formatting, true)?;

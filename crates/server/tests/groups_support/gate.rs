@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::sync::Arc;
 
-use host::{DirEntry, Disk, File, FileLock, OpenMode};
+use host::{DirEntry, Disk, File, FileLock, OpenMode, Space};
 use parking_lot::{Condvar, Mutex};
 
 /// While it is shut, writes to the journal wait.
@@ -79,6 +79,10 @@ impl Disk for GatedDisk {
         self.disk.exists(path)
     }
 
+    fn space(&self, path: &Path) -> io::Result<Space> {
+        self.disk.space(path)
+    }
+
     fn lock(&self, path: &Path) -> io::Result<Box<dyn FileLock>> {
         self.disk.lock(path)
     }
@@ -105,6 +109,10 @@ impl File for GatedFile {
     fn write_all_at(&self, buf: &[u8], at: u64) -> io::Result<()> {
         self.gate.pass();
         self.file.write_all_at(buf, at)
+    }
+
+    fn modified_ms(&self) -> io::Result<i64> {
+        self.file.modified_ms()
     }
 
     fn sync_data(&self) -> io::Result<()> {

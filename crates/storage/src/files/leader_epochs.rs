@@ -48,6 +48,11 @@ impl LeaderEpochs {
         self.starts.last().copied()
     }
 
+    /// The oldest and the newest.
+    pub fn ends(&self) -> Option<(EpochStart, EpochStart)> {
+        Some((*self.starts.first()?, *self.starts.last()?))
+    }
+
     /// Notes that a batch of this epoch was appended at this offset, and says whether that was news.
     pub fn assign(&mut self, epoch: i32, start_offset: i64) -> bool {
         let known = |last: EpochStart| last.epoch == epoch && last.start_offset <= start_offset;

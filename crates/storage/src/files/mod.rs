@@ -39,6 +39,37 @@ impl Malformed {
     }
 }
 
+/// Whether there is no room on the disk.
+pub(crate) fn is_full(kind: io::ErrorKind) -> bool {
+    matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// What a system says on which too many files are open (ENFILE and EMFILE): nothing of the disk.
+const TOO_MANY_OPEN: [i32; 2] = [23, 24];
+
+/// Whether the disk has failed. One that is full has not; and a file that is gone or ends early may be one that was just deleted.
+pub(crate) fn is_failure(error: &io::Error) -> bool {
+    let is_missing = matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof);
+    let passes =
+        is_full(error.kind()) || error.raw_os_error().is_some_and(|code| TOO_MANY_OPEN.contains(&code));
+    !is_missing && !passes
+}
+
+impl FileError {
+    /// Whether there is no room on the disk.
+    pub fn is_disk_full(&self) -> bool {
+        self.of_disk().is_some_and(|error| is_full(error.kind()))
+    }
+
+    /// What the disk says, if it is at fault.
+    pub(crate) fn of_disk(&self) -> Option<&io::Error> {
+        match self {
+            FileError::Io { source, .. } => Some(source),
+            FileError::Malformed { .. } => None,
+        }
+    }
+}
+
 /// A file could not be read or written.
 #[derive(Debug, Error)]
 pub enum FileError {

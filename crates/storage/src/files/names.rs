@@ -14,6 +14,10 @@ pub const TRANSACTION_INDEX: &str = ".txnindex";
 pub const PRODUCER_SNAPSHOT: &str = ".snapshot";
 /// Suffix of a snapshot of the metadata log.
 pub const CHECKPOINT: &str = ".checkpoint";
+/// Added to the name of a file that compaction writes and that is not complete.
+pub const CLEANED: &str = ".cleaned";
+/// Added to the name of a file that is complete and about to take the place of others.
+pub const SWAP: &str = ".swap";
 /// Added to the name of a file that is to be removed.
 pub const DELETED: &str = ".deleted";
 

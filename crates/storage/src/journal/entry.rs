@@ -22,6 +22,10 @@ pub(crate) enum EntryKind {
     Truncate,
     /// The log was deleted.
     Delete,
+    /// The log starts later; the offset is its new start.
+    Start,
+    /// A log was begun that has nothing yet, whatever became of others of its partition.
+    Create,
 }
 
 impl EntryKind {
@@ -30,11 +34,15 @@ impl EntryKind {
             EntryKind::Append => 1,
             EntryKind::Truncate => 2,
             EntryKind::Delete => 3,
+            EntryKind::Start => 4,
+            EntryKind::Create => 5,
         }
     }
 
     fn from_id(id: u8) -> Option<EntryKind> {
-        [EntryKind::Append, EntryKind::Truncate, EntryKind::Delete].into_iter().find(|kind| kind.id() == id)
+        let kinds =
+            [EntryKind::Append, EntryKind::Truncate, EntryKind::Delete, EntryKind::Start, EntryKind::Create];
+        kinds.into_iter().find(|kind| kind.id() == id)
     }
 }
 
@@ -45,6 +53,8 @@ pub(crate) trait Owner: Send + Sync {
     /// An entry of so many bytes is on disk, and with it all below this offset. Says whether [`notify`](Owner::notify) is to be
     /// called; many entries may come before that.
     fn advance(self: Arc<Self>, end_offset: i64, bytes: usize) -> bool;
+    /// It is on disk that the log starts at this offset.
+    fn start_at(self: Arc<Self>, offset: i64);
     /// Tells those who watch.
     fn notify(&self);
     /// Entries will not get on disk.

@@ -17,8 +17,11 @@ mod writer;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use host::{Disk, File, Random};
+use meter::{Histogram, HistogramReading, Scale};
 use parking_lot::{Condvar, Mutex};
 
 pub(crate) use entry::{Entry, EntryKind, Owner, ReadEntry};
@@ -57,11 +60,22 @@ pub struct Journal {
     /// Signals the writer that the ring has room, or never will.
     room: Condvar,
     waiters: Waiters,
+    /// Since it was opened.
+    written_bytes: AtomicU64,
+    /// How long writes took.
+    writes: Histogram,
     /// Held while a failure is told to all whom it concerns. Who is told first must not resume before the last one is: a log that
     /// is failed late would lose what it took since.
     failing: Mutex<()>,
-    /// Called when the ring fills up.
-    pressure: Box<dyn Fn() + Send + Sync>,
+    heard: Heard,
+}
+
+/// Who hears of the journal, and must not block.
+pub(crate) struct Heard {
+    /// Called when the ring is half full or more.
+    pub(crate) pressure: Box<dyn Fn() + Send + Sync>,
+    /// Called after each write, with its size in bytes and how long it took until it was on disk.
+    pub(crate) written: Box<dyn Fn(u64, Duration) + Send + Sync>,
 }
 
 struct RingState {
@@ -117,12 +131,8 @@ impl JournalParts {
 }
 
 impl Journal {
-    /// A journal whose [`run`](Journal::run) is yet to be called. `pressure` is called when the ring is half full or more.
-    pub(crate) fn new(
-        parts: JournalParts,
-        limits: JournalLimits,
-        pressure: Box<dyn Fn() + Send + Sync>,
-    ) -> Journal {
+    /// A journal whose [`run`](Journal::run) is yet to be called.
+    pub(crate) fn new(parts: JournalParts, limits: JournalLimits, heard: Heard) -> Journal {
         let JournalParts { file, path, superblock, ring, session, durable } = parts;
         let ring = RingState { ring, superblock, session, stuck: None, closing: false };
         Journal {
@@ -134,8 +144,10 @@ impl Journal {
             ring: Mutex::new(ring),
             room: Condvar::new(),
             waiters: Waiters::starting_at(durable),
+            written_bytes: AtomicU64::new(0),
+            writes: Histogram::new(Scale::DURATION),
             failing: Mutex::new(()),
-            pressure,
+            heard,
         }
     }
 
@@ -198,6 +210,16 @@ impl Journal {
         Ok(lsn)
     }
 
+    /// Bytes of entries that wait to be written.
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.queue.lock().bytes
+    }
+
+    /// How long its writes took until they were on disk.
+    pub(crate) fn write_times(&self) -> HistogramReading {
+        self.writes.read()
+    }
+
     /// The last place that was given out.
     pub(crate) fn submitted(&self) -> Lsn {
         self.queue.lock().last_lsn()
@@ -207,6 +229,11 @@ impl Journal {
     pub(crate) fn ring_usage(&self) -> (u64, u64) {
         let state = self.ring.lock();
         (state.ring.used_bytes(), state.ring.capacity())
+    }
+
+    /// Bytes that were written since it was opened.
+    pub(crate) fn written_bytes(&self) -> u64 {
+        self.written_bytes.load(Ordering::Relaxed)
     }
 
     /// Lets the ring's space be used again up to this place, inclusive: the segments hold all of it, durably.
@@ -249,8 +276,14 @@ impl Journal {
         self.room.notify_all();
     }
 
-    /// Whether entries are refused since a failure.
-    pub(crate) fn failure(&self) -> Option<StorageError> {
+    /// Takes no entries any more, and gives up all that is queued or waits for room.
+    pub(crate) fn abandon(&self, error: StorageError) {
+        self.give_up_waiting(error.clone());
+        self.refuse(std::iter::empty(), error);
+    }
+
+    /// Why entries are refused, since a failure.
+    pub fn failure(&self) -> Option<StorageError> {
         self.queue.lock().refusal.clone()
     }
 
@@ -258,6 +291,9 @@ impl Journal {
     /// back to its durable end. The frames from before are void.
     pub(crate) fn resume(&self, random: &dyn Random) -> Result<(), StorageError> {
         let _failing = self.failing.lock();
+        if let Some(error @ StorageError::Offline { .. }) = self.failure() {
+            return Err(error);
+        }
         let mut state = self.ring.lock();
         let submitted = self.submitted();
         let superblock = state.superblock.successor(random.next_u64(), submitted);

@@ -70,7 +70,9 @@ impl Queue {
 
     /// Takes no more entries, and gives up those that wait.
     pub(super) fn refuse(&mut self, error: StorageError) -> VecDeque<Entry> {
-        self.refusal = Some(error);
+        if !matches!(self.refusal, Some(StorageError::Offline { .. })) {
+            self.refusal = Some(error);
+        }
         self.bytes = 0;
         std::mem::take(&mut self.entries)
     }

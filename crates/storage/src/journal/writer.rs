@@ -1,8 +1,12 @@
 //! The thread that writes the journal.
 
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use super::entry::{Entry, Owner, fail_all};
+use host::Clock;
+
+use super::entry::{Entry, EntryKind, Owner, fail_all};
 use super::frame::{FrameBuffer, FrameHeader, payload_bytes_max};
 use super::ring::FrameMark;
 use super::{Journal, Lsn};
@@ -22,12 +26,12 @@ impl Group {
 
 impl Journal {
     /// Writes what is queued until the journal is [stopped](Journal::stop). To be called by one thread.
-    pub(crate) fn run(&self) {
+    pub(crate) fn run(&self, clock: &dyn Clock) {
         let mut frame = FrameBuffer::new();
         let mut group = Group { entries: Vec::new(), first_lsn: 0 };
         let mut owners = Vec::new();
         while self.next_group(&mut group, &mut frame) {
-            match self.write_group(&group, &mut frame) {
+            match self.write_group(&group, &mut frame, clock) {
                 Ok(()) => self.announce(&mut group, &mut owners),
                 Err(error) => self.fail(group.entries.drain(..), error),
             }
@@ -58,19 +62,24 @@ impl Journal {
     }
 
     /// Writes a group: one frame, or several if its one entry is larger than that.
-    fn write_group(&self, group: &Group, frame: &mut FrameBuffer) -> Result<(), StorageError> {
+    fn write_group(
+        &self,
+        group: &Group,
+        frame: &mut FrameBuffer,
+        clock: &dyn Clock,
+    ) -> Result<(), StorageError> {
         for entry in &group.entries {
             for mut rest in [&entry.head()[..], &entry.records[..]] {
                 while !rest.is_empty() {
                     if frame.room() == 0 {
-                        self.write_frame(group, frame, true)?;
+                        self.write_frame(group, frame, true, clock)?;
                         frame.clear();
                     }
                     rest = &rest[frame.push(rest)..];
                 }
             }
         }
-        self.write_frame(group, frame, false)
+        self.write_frame(group, frame, false, clock)
     }
 
     fn write_frame(
@@ -78,6 +87,7 @@ impl Journal {
         group: &Group,
         frame: &mut FrameBuffer,
         continues: bool,
+        clock: &dyn Clock,
     ) -> Result<(), StorageError> {
         let mut header = FrameHeader {
             journal_id: 0,
@@ -90,8 +100,13 @@ impl Journal {
         };
         let bytes = header.frame_bytes() as u64;
         let position = self.reserve(bytes, &mut header)?;
+        let begun = clock.monotonic();
         let written = self.file.write_all_at(frame.finish(header), position);
         written.map_err(|source| StorageError::io(&self.path, source))?;
+        self.written_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let took = clock.monotonic().saturating_sub(begun);
+        self.writes.note_duration(took);
+        (self.heard.written)(bytes, took);
         let mark = FrameMark {
             position,
             bytes,
@@ -119,7 +134,7 @@ impl Journal {
             if let Some(error) = &state.stuck {
                 return Err(error.clone());
             }
-            (self.pressure)();
+            (self.heard.pressure)();
             self.room.wait(&mut state);
         }
     }
@@ -130,7 +145,7 @@ impl Journal {
         let full = state.ring.used_bytes() > state.ring.capacity() / 2;
         drop(state);
         if full {
-            (self.pressure)();
+            (self.heard.pressure)();
         }
     }
 
@@ -139,7 +154,9 @@ impl Journal {
         let last_lsn = group.last_lsn();
         for entry in group.entries.drain(..) {
             let owner = entry.owner.clone();
-            if owner.clone().advance(entry.end_offset, entry.records.len()) {
+            if entry.kind == EntryKind::Start {
+                owner.start_at(entry.offset);
+            } else if owner.clone().advance(entry.end_offset, entry.records.len()) {
                 owners.push(owner);
             }
         }
@@ -147,11 +164,22 @@ impl Journal {
         owners.drain(..).for_each(|owner| owner.notify());
     }
 
-    /// Gives up the group and all that is queued, and takes no more until the journal is resumed.
+    /// Gives up the group and all that is queued, and takes no more: until the journal is resumed if the disk is only full.
     fn fail(&self, group: impl Iterator<Item = Entry>, error: StorageError) {
+        let refusal = match error {
+            StorageError::Offline { .. } | StorageError::Closed => error,
+            error if error.is_disk_full() => {
+                tracing::error!(%error, "the journal cannot be written; appends are refused until there is room");
+                StorageError::Failing(error.to_string().into())
+            }
+            error => offline(&self.path, &error),
+        };
+        self.refuse(group, refusal);
+    }
+
+    /// Gives up the group and all that is queued, and takes no more.
+    pub(super) fn refuse(&self, group: impl Iterator<Item = Entry>, refusal: StorageError) {
         let _failing = self.failing.lock();
-        tracing::error!(%error, "the journal cannot be written; appends are refused");
-        let refusal = StorageError::Failing(error.to_string().into());
         let (queued, ready) = {
             let mut queue = self.queue.lock();
             (queue.refuse(refusal.clone()), std::mem::take(&mut queue.ready))
@@ -159,6 +187,12 @@ impl Journal {
         fail_all(group.chain(queued));
         self.waiters.fail(&refusal);
         ready.into_iter().for_each(|callback| callback());
-        (self.pressure)();
+        (self.heard.pressure)();
     }
+}
+
+/// The log directory of this journal is not to be used any more.
+fn offline(journal: &Path, error: &StorageError) -> StorageError {
+    let dir = journal.parent().unwrap_or(journal).to_owned();
+    StorageError::Offline { dir, reason: error.to_string().into() }
 }

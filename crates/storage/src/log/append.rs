@@ -7,7 +7,6 @@ use bytes::{Bytes, BytesMut};
 use protocol::records::{BatchHeader, set_base_offset_and_epoch};
 
 use super::producer_files::PendingSnapshot;
-use super::roll::ActiveFacts;
 use super::validate::{Checked, CheckedBatch, check};
 use super::{AppendInfo, Appended, Log, LogConfig, Origin, Writer};
 use crate::AppendError;
@@ -22,16 +21,21 @@ impl Log {
     /// The bytes are used in place if nobody else holds on to their memory, and else copied. Whoever appends for a client looks
     /// first whether the journal [is busy](crate::Journal::is_busy), and waits then.
     pub fn append(self: &Arc<Self>, records: Bytes, info: AppendInfo) -> Result<Appended, AppendError> {
+        let frozen = self.frozen.read();
+        if *frozen && !self.is_deleted() {
+            return Err(AppendError::Frozen(records));
+        }
         let config = self.config.load();
         self.check_fits_journal(records.len())?;
         let checked = check(records, &info, &config)?;
         let mut writer = self.writer.lock();
         self.check_usable()?;
         if let Some(duplicate) = writer.admit(&checked.batches, info.origin)? {
-            return Ok(self.answer_duplicate(&writer, duplicate, &checked));
+            return Ok(self.answer_duplicate(&writer, duplicate));
         }
         let appended = self.append_checked(&mut writer, checked, &info, &config)?;
         drop(writer);
+        drop(frozen);
         if config.ack_from_memory {
             self.watchers.call();
         }
@@ -43,13 +47,12 @@ impl Log {
         if size > size_max { Err(AppendError::MessageTooLarge { size, size_max }) } else { Ok(()) }
     }
 
-    /// The answer to a batch that is there: it may be on its way to the disk still.
-    fn answer_duplicate(&self, writer: &Writer, duplicate: Duplicate, checked: &Checked) -> Appended {
-        let append_time = checked.log_append_time_ms >= 0;
+    /// The answer to a batch that is there: it may be on its way to the disk still. Its own time stands for that of the append.
+    fn answer_duplicate(&self, writer: &Writer, duplicate: Duplicate) -> Appended {
         Appended {
             base_offset: duplicate.base_offset,
             last_offset: duplicate.last_offset,
-            log_append_time_ms: if append_time { duplicate.timestamp } else { -1 },
+            log_append_time_ms: duplicate.timestamp,
             log_start_offset: self.log_start_offset(),
             position: writer.last_lsn,
             duplicate: true,
@@ -66,6 +69,7 @@ impl Log {
         let Checked { bytes, mut batches, log_append_time_ms } = checked;
         let base_offset = self.log_end_offset();
         let bytes = assign_offsets(bytes, &mut batches, base_offset, info.leader_epoch);
+        let byte_count = bytes.len();
         let tail_batches = writer.cut_into_batches(&bytes, &batches, config, info.now_ms);
         let last_offset = batches.last().map_or(base_offset, |batch| batch.header.last_offset());
         // Whoever is told that the records are on disk must find them.
@@ -86,6 +90,7 @@ impl Log {
             }
         };
         writer.last_lsn = position;
+        self.counts.add(last_offset + 1 - base_offset, byte_count);
         self.record(writer, &batches, info.leader_epoch, base_offset);
         let log_start_offset = self.log_start_offset();
         Ok(Appended {
@@ -106,7 +111,7 @@ impl Log {
     }
 
     /// The journal takes nothing any more.
-    fn take_back(self: &Arc<Self>, end_offset: i64) {
+    pub(super) fn take_back(self: &Arc<Self>, end_offset: i64) {
         let cost = self.tail.write().cut(end_offset);
         self.context.budget.give_back(cost);
         self.clone().fail();
@@ -115,7 +120,7 @@ impl Log {
     /// Notes producers, transactions and the epoch of batches that were appended.
     fn record(&self, writer: &mut Writer, batches: &[CheckedBatch], leader_epoch: i32, base_offset: i64) {
         for batch in batches {
-            writer.record(&batch.header, batch.marker);
+            self.aborted.add(writer.producers.record(&batch.header, batch.marker));
         }
         if writer.producers.first_unstable_offset().is_some()
             || self.first_unstable.load(Ordering::Acquire) != super::NO_TRANSACTION
@@ -147,7 +152,7 @@ impl Writer {
     }
 
     /// Decides for each batch whether a segment begins with it.
-    fn cut_into_batches(
+    pub(super) fn cut_into_batches(
         &mut self,
         bytes: &Bytes,
         batches: &[CheckedBatch],
@@ -170,12 +175,10 @@ impl Writer {
         config: &LogConfig,
         now_ms: i64,
     ) -> TailBatch {
-        let rolls = self.active.must_roll(header, config, now_ms);
+        let rolls = std::mem::take(&mut self.rolls_next) || self.active.must_roll(header, config, now_ms);
         if rolls {
             self.snapshots.push(PendingSnapshot::at_roll(header.base_offset, &self.producers));
-            // Any number will do for the jitter.
-            let draw = header.base_offset.unsigned_abs().wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            self.active = ActiveFacts::starting_at(header.base_offset, now_ms, draw);
+            self.active = self.active.successor(header.base_offset, now_ms);
         }
         self.active.note(header, config);
         TailBatch {
@@ -185,10 +188,6 @@ impl Writer {
             rolls,
             bytes,
         }
-    }
-
-    pub(super) fn record(&mut self, header: &BatchHeader, marker: Option<protocol::records::EndTxn>) {
-        self.aborted.extend(self.producers.record(header, marker));
     }
 }
 

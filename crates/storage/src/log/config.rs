@@ -1,15 +1,17 @@
 //! The settings of a log.
 
-use protocol::compression::Compression;
+use protocol::compression::Compressor;
 use protocol::records::{ClientRules, TimestampType};
 
+use crate::RetentionRules;
+use crate::cleaner::CompactionRules;
 use crate::segment::RollRules;
 
 /// What a compressed batch may inflate to, in bytes, when its records have to be looked at.
 pub(crate) const INFLATED_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// The settings of a topic, as far as they concern a partition's log.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LogConfig {
     /// `segment.bytes`.
     pub segment_bytes: u32,
@@ -25,8 +27,14 @@ pub struct LogConfig {
     pub batch_bytes_max: u32,
     /// Whether `cleanup.policy` has `compact`.
     pub compacted: bool,
-    /// `compression.type`; none for `producer`: as the client compressed it.
-    pub compression: Option<Compression>,
+    /// What compaction has to obey.
+    pub compaction: CompactionRules,
+    /// `cleanup.policy` and `retention.*`.
+    pub retention: RetentionRules,
+    /// `file.delete.delay.ms`.
+    pub file_delete_delay_ms: i64,
+    /// `compression.type` with its level; none for `producer`: as the client compressed it.
+    pub compression: Option<Compressor>,
     /// `message.timestamp.type`.
     pub timestamp_type: TimestampType,
     /// `message.timestamp.before.max.ms`.
@@ -48,6 +56,9 @@ impl Default for LogConfig {
             index_interval_bytes: 4096,
             batch_bytes_max: 1_048_588,
             compacted: false,
+            compaction: CompactionRules::default(),
+            retention: RetentionRules { delete: true, ms: Some(7 * 24 * 60 * 60 * 1000), bytes: None },
+            file_delete_delay_ms: 60 * 1000,
             compression: None,
             timestamp_type: TimestampType::CreateTime,
             timestamp_before_max_ms: i64::MAX,
@@ -73,15 +84,34 @@ impl LogConfig {
 
     /// When a segment ends. `draw` is a random number that decides about the jitter.
     pub(crate) fn roll_rules(&self, draw: u64) -> RollRules {
-        let jitter_ms = match u64::try_from(self.segment_jitter_ms) {
+        let jitter_ms = match u64::try_from(self.segment_jitter_ms.min(self.segment_ms)) {
             Ok(jitter_max) if jitter_max > 0 => (draw % jitter_max) as i64,
             _ => 0,
         };
         RollRules {
             segment_bytes: u64::from(self.segment_bytes),
-            segment_ms: self.segment_ms,
+            segment_ms: self.segment_ms_max(),
             jitter_ms,
             index_bytes: self.index_bytes,
         }
+    }
+
+    /// How old an active segment may become: what is in it cannot be compacted.
+    fn segment_ms_max(&self) -> i64 {
+        let lag_ms = self.compaction.max_compaction_lag_ms;
+        if self.compacted && lag_ms > 0 { self.segment_ms.min(lag_ms) } else { self.segment_ms }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_of_a_compacted_topic_is_not_written_to_for_longer_than_its_records_may_wait() {
+        let compaction = CompactionRules { max_compaction_lag_ms: 500, ..CompactionRules::default() };
+        let roll_ms =
+            |compacted| LogConfig { compacted, compaction, ..LogConfig::default() }.roll_rules(0).segment_ms;
+        assert_eq!((roll_ms(true), roll_ms(false)), (500, LogConfig::default().segment_ms));
     }
 }

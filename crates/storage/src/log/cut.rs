@@ -1,4 +1,4 @@
-//! Taking back what was appended, and letting go of the oldest.
+//! Taking back what was appended.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,7 +14,8 @@ use crate::files::{names, remove_if_there};
 use crate::journal::{Entry, EntryKind, Lsn};
 use crate::segment::Segment;
 
-const SEGMENT_FILES: [&str; 4] =
+/// The suffixes of a segment's files.
+pub(super) const SEGMENT_FILES: [&str; 4] =
     [names::LOG, names::OFFSET_INDEX, names::TIME_INDEX, names::TRANSACTION_INDEX];
 
 impl Log {
@@ -78,7 +79,7 @@ impl Log {
         self.context.budget.give_back(cost);
         self.epochs.write().truncate_from_end(offset);
         writer.snapshots.retain(|snapshot| snapshot.offset <= offset);
-        writer.aborted.retain(|aborted| aborted.last_offset < offset);
+        self.aborted.cut(offset);
         writer.producers = self.rebuild_producers(offset)?;
         writer.active = self.active_facts();
         self.settle_transactions(writer);
@@ -90,13 +91,13 @@ impl Log {
         let (config, now_ms) = (self.config.load(), self.context.host.clock.now_ms());
         let active = self.segments.read().last().cloned();
         let mut facts = match active {
-            Some(active) => ActiveFacts::of(active.facts(), 0),
-            None => ActiveFacts::starting_at(self.tail.read().start_offset(), now_ms, 0),
+            Some(active) => ActiveFacts::of(active.facts(), self.jitter_seed),
+            None => ActiveFacts::starting_at(self.tail.read().start_offset(), now_ms, self.jitter_seed),
         };
         let destaged_end = self.destaged_end.load(Ordering::Acquire);
         for batch in self.tail.read().since(destaged_end) {
             if batch.rolls {
-                facts = ActiveFacts::starting_at(batch.base_offset, now_ms, 0);
+                facts = ActiveFacts::starting_at(batch.base_offset, now_ms, self.jitter_seed);
             }
             if let Ok(header) = BatchHeader::parse(&batch.bytes) {
                 facts.note(&header, &config);
@@ -119,6 +120,7 @@ impl Log {
             self.remove_segment(segment)?;
         }
         state.unsynced.retain(|segment| segment.base_offset() < offset);
+        state.aborted_end = state.aborted_end.min(offset);
         self.cut_last_segment(offset, !dropped.is_empty())?;
         self.destaged_end.store(offset, Ordering::Release);
         Ok(())
@@ -155,27 +157,6 @@ impl Log {
         let recovery_point = self.recovery_point();
         self.cut_segments(state, recovery_point)?;
         self.tail.write().undestage_from(recovery_point);
-        Ok(())
-    }
-
-    /// Lets the log start at an offset, if it starts before it: what lies below is not read any more, and segments of which nothing
-    /// is left are removed. After a crash the log may start where it did before. May wait for the disk.
-    pub fn advance_log_start(self: &Arc<Self>, offset: i64) -> Result<(), StorageError> {
-        let offset = offset.min(self.high_watermark());
-        if self.log_start.fetch_max(offset, Ordering::AcqRel) >= offset {
-            return Ok(());
-        }
-        self.epochs.write().truncate_from_start(offset);
-        let _state = self.destage.lock();
-        let gone: Vec<Arc<Segment>> = {
-            let mut segments = self.segments.write();
-            let count = segments.windows(2).take_while(|pair| pair[1].base_offset() <= offset).count();
-            segments.drain(..count).collect()
-        };
-        for segment in &gone {
-            self.remove_segment(segment)?;
-        }
-        self.mark_dirty();
         Ok(())
     }
 

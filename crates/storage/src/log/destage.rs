@@ -11,11 +11,12 @@ use super::{DESTAGE_BYTES, Log};
 use crate::StorageError;
 use crate::files::leader_epochs::{self, EpochStart};
 use crate::files::{names, partition_metadata};
+use crate::log_dir::Pace;
 use crate::segment::Segment;
 use crate::tail::TailBatch;
 
 /// From how many bytes on a write goes past the page cache.
-const DIRECT_BYTES_MIN: usize = 64 * 1024;
+const DIRECT_BYTES_MIN: usize = 16 * 1024;
 /// Steps in which the disk's room for a segment is taken, in bytes.
 const ALLOCATION_BYTES: u64 = 16 * 1024 * 1024;
 
@@ -28,11 +29,13 @@ pub(super) struct Destage {
     pub(super) dir_unsynced: bool,
     /// `partition.metadata` is there but was not flushed.
     pub(super) metadata_unsynced: bool,
-    /// What the epochs' file says.
-    pub(super) stored_epoch: Option<EpochStart>,
+    /// What the epochs' file says first and last.
+    pub(super) stored_epochs: Option<(EpochStart, EpochStart)>,
     /// Up to where in the active segment's file the disk's room is taken.
     pub(super) allocated_end: u64,
     pub(super) written_bytes: usize,
+    /// Up to where the segments know of aborted transactions.
+    pub(super) aborted_end: i64,
     /// The files are as Kafka leaves them.
     pub(super) finished: bool,
 }
@@ -41,20 +44,22 @@ pub(super) struct Destage {
 pub(crate) struct SegmentWriter {
     buffer: AlignedBuffer,
     filled: usize,
+    /// From how many bytes on in the buffer they are written: whole blocks.
+    piece_bytes: usize,
+    pace: Pace,
     direct: bool,
-    /// Bytes since that was last asked.
-    written: usize,
 }
 
 impl SegmentWriter {
     /// With or without going past the page cache.
     pub(crate) fn new(direct: bool) -> SegmentWriter {
-        SegmentWriter { buffer: AlignedBuffer::zeroed(DESTAGE_BYTES), filled: 0, direct, written: 0 }
-    }
-
-    /// Bytes that were written since this was last called.
-    pub(crate) fn take_written(&mut self) -> usize {
-        std::mem::take(&mut self.written)
+        SegmentWriter {
+            buffer: AlignedBuffer::zeroed(DESTAGE_BYTES),
+            filled: 0,
+            piece_bytes: DESTAGE_BYTES,
+            pace: Pace::default(),
+            direct,
+        }
     }
 
     /// Writes batches at the end of a segment. What lies behind them in the last block, if anything, is zeroes.
@@ -67,23 +72,28 @@ impl SegmentWriter {
     ) -> Result<(), StorageError> {
         let (position, path) = (segment.size(), segment.path(names::LOG));
         let size: usize = batches.iter().map(|batch| batch.bytes.len()).sum();
-        self.written += size;
         let mut write = || {
             if self.direct && size >= DIRECT_BYTES_MIN {
                 let file = log.home.disk.open(&path, OpenMode::Direct)?;
                 if file.is_direct() {
                     allocate(&*file, position + size as u64, allocated_end)?;
-                    return self.write_direct(&*file, position, batches);
+                    return self.write_direct(log, &*file, position, batches);
                 }
             }
             let file = segment.log_file().map_err(io::Error::other)?;
-            self.write_buffered(&*file, position, batches)
+            self.write_buffered(log, &*file, position, batches)
         };
         write().map_err(|source| StorageError::io(&path, source))
     }
 
     /// Whole blocks, the first of which may begin with what is in the file already.
-    fn write_direct(&mut self, file: &dyn File, position: u64, batches: &[TailBatch]) -> io::Result<()> {
+    fn write_direct(
+        &mut self,
+        log: &Log,
+        file: &dyn File,
+        position: u64,
+        batches: &[TailBatch],
+    ) -> io::Result<()> {
         self.filled = position as usize % BLOCK_BYTES;
         let mut at = position - self.filled as u64;
         if self.filled > 0 {
@@ -93,41 +103,50 @@ impl SegmentWriter {
             }
         }
         for batch in batches {
-            self.fill(file, &batch.bytes, &mut at)?;
+            self.fill(log, file, &batch.bytes, &mut at)?;
         }
         let end = self.filled.next_multiple_of(BLOCK_BYTES);
         self.buffer.as_mut_slice()[self.filled..end].fill(0);
         self.filled = end;
-        self.flush(file, &mut at)
+        self.flush(log, file, &mut at)
     }
 
-    fn write_buffered(&mut self, file: &dyn File, position: u64, batches: &[TailBatch]) -> io::Result<()> {
+    fn write_buffered(
+        &mut self,
+        log: &Log,
+        file: &dyn File,
+        position: u64,
+        batches: &[TailBatch],
+    ) -> io::Result<()> {
         self.filled = 0;
         let mut at = position;
         for batch in batches {
-            self.fill(file, &batch.bytes, &mut at)?;
+            self.fill(log, file, &batch.bytes, &mut at)?;
         }
-        self.flush(file, &mut at)
+        self.flush(log, file, &mut at)
     }
 
-    /// Adds bytes to the buffer, and writes it whenever it is full.
-    fn fill(&mut self, file: &dyn File, mut bytes: &[u8], at: &mut u64) -> io::Result<()> {
+    /// Adds bytes to the buffer, and writes it whenever it holds as much as should be written at once.
+    fn fill(&mut self, log: &Log, file: &dyn File, mut bytes: &[u8], at: &mut u64) -> io::Result<()> {
         while !bytes.is_empty() {
-            let len = bytes.len().min(self.buffer.len() - self.filled);
+            let len = bytes.len().min(self.piece_bytes - self.filled);
             self.buffer.as_mut_slice()[self.filled..self.filled + len].copy_from_slice(&bytes[..len]);
             self.filled += len;
             bytes = &bytes[len..];
-            if self.filled == self.buffer.len() {
-                self.flush(file, at)?;
+            if self.filled == self.piece_bytes {
+                self.flush(log, file, at)?;
             }
         }
         Ok(())
     }
 
-    fn flush(&mut self, file: &dyn File, at: &mut u64) -> io::Result<()> {
-        file.write_all_at(&self.buffer.as_slice()[..self.filled], *at)?;
-        *at += self.filled as u64;
-        self.filled = 0;
+    /// Writes what the buffer holds, and lets the journal have the disk after that.
+    fn flush(&mut self, log: &Log, file: &dyn File, at: &mut u64) -> io::Result<()> {
+        let written = std::mem::take(&mut self.filled);
+        file.write_all_at(&self.buffer.as_slice()[..written], *at)?;
+        *at += written as u64;
+        log.context.give_way(&mut self.pace, written);
+        self.piece_bytes = self.pace.piece_bytes(self.buffer.len());
         Ok(())
     }
 }
@@ -210,13 +229,16 @@ impl Log {
 
     /// Flushes what was destaged and all that belongs to it. The recovery point moves, in memory.
     pub(crate) fn flush(&self) -> Result<(), StorageError> {
+        if self.destage.lock().finished && self.is_flushed() {
+            return Ok(());
+        }
         self.checkpoint_producers()?;
-        self.hand_over_aborted();
         let mut state = self.destage.lock();
         if self.is_deleted() {
             return Ok(());
         }
         let recovery_point = self.destaged_end.load(Ordering::Acquire);
+        self.hand_over_aborted(&mut state, recovery_point);
         let flushed = self.flush_segments(&mut state);
         if flushed.is_err() {
             // What the kernel could not write it has forgotten: a second flush would succeed and be a lie.
@@ -226,6 +248,7 @@ impl Log {
         self.flush_names(&mut state)?;
         self.flush_epochs(&mut state)?;
         self.recovery_point.store(recovery_point, Ordering::Release);
+        self.forget_aborted_below(recovery_point);
         Ok(())
     }
 
@@ -233,7 +256,7 @@ impl Log {
         let active = self.segments.read().last().map(|segment| segment.base_offset());
         let idle = state.written_bytes < DESTAGE_BYTES;
         for segment in &state.unsynced {
-            segment.flush_indexes(false)?;
+            state.dir_unsynced |= segment.flush_indexes(false)?;
             let synced = segment.log_file()?.sync_data();
             synced.map_err(|source| StorageError::io(&segment.path(names::LOG), source))?;
             if idle || active != Some(segment.base_offset()) {
@@ -262,23 +285,11 @@ impl Log {
 
     fn flush_epochs(&self, state: &mut Destage) -> Result<(), StorageError> {
         let epochs = self.epochs.read().clone();
-        if epochs.latest() != state.stored_epoch {
+        if epochs.ends() != state.stored_epochs {
             leader_epochs::store(&*self.home.disk, &self.home.dir.join(leader_epochs::NAME), &epochs)?;
-            state.stored_epoch = epochs.latest();
+            state.stored_epochs = epochs.ends();
         }
         Ok(())
-    }
-
-    /// Gives aborted transactions to the segments that hold their markers now.
-    fn hand_over_aborted(&self) {
-        let mut writer = self.writer.lock();
-        let destaged_end = self.destaged_end.load(Ordering::Acquire);
-        let count = writer.aborted.partition_point(|entry| entry.last_offset < destaged_end);
-        for aborted in writer.aborted.drain(..count) {
-            if let Some(segment) = self.segment_holding(aborted.last_offset) {
-                segment.append_aborted(aborted);
-            }
-        }
     }
 
     /// Ends the segments as Kafka leaves them: no zeroes behind the last batch, whole indexes, everything on disk. All must be
@@ -298,7 +309,9 @@ impl Log {
             synced.map_err(|source| StorageError::io(&active.path(names::LOG), source))?;
             active.release_file();
         }
-        self.store_last_snapshot()
+        self.store_last_snapshot()?;
+        self.destage.lock().finished = true;
+        Ok(())
     }
 
     /// An empty partition has its files too. They need no flush: if they are lost, they are made again.
@@ -319,7 +332,7 @@ impl Log {
 }
 
 /// Cuts off what lies behind the last batch, and ends the indexes if the segment has something.
-fn trim(segment: &Segment, seal: bool) -> Result<(), StorageError> {
+pub(super) fn trim(segment: &Segment, seal: bool) -> Result<(), StorageError> {
     let trimmed = segment.log_file()?.set_len(segment.size());
     trimmed.map_err(|source| StorageError::io(&segment.path(names::LOG), source))?;
     if seal {

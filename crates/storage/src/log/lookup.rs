@@ -1,41 +1,59 @@
 //! Finding offsets by time.
 
-use protocol::records::records;
+use protocol::records::{NO_TIMESTAMP, records};
 
 use super::config::INFLATED_BYTES_MAX;
-use super::{Log, NO_TRANSACTION, OffsetSpec, TimestampOffset};
-use crate::files::transaction_index::AbortedTransaction;
+use super::{Log, OffsetSpec, TimestampOffset};
+use crate::StorageError;
 use crate::segment::Segment;
 use crate::tail::TailBatch;
-use crate::{ReadError, StorageError};
 use std::sync::Arc;
 
 impl Log {
     /// The offset that is asked for, as ListOffsets has it; none if there is no such record. `Latest` is the high watermark. May
     /// wait for a disk.
-    pub fn offset_for_timestamp(&self, spec: OffsetSpec) -> Result<Option<TimestampOffset>, ReadError> {
-        match spec {
-            OffsetSpec::Timestamp(timestamp) => self.first_at_or_after(timestamp),
-            OffsetSpec::Latest => Ok(Some(self.edge(self.high_watermark()))),
-            OffsetSpec::Earliest | OffsetSpec::EarliestLocal => Ok(Some(self.edge(self.log_start_offset()))),
-            OffsetSpec::MaxTimestamp => self.with_max_timestamp(),
+    pub fn offset_for_timestamp(&self, spec: OffsetSpec) -> Result<Option<TimestampOffset>, StorageError> {
+        let found = match spec {
+            OffsetSpec::Timestamp(timestamp) => self.in_segments(|| self.first_at_or_after(timestamp)),
+            OffsetSpec::Latest => Ok(Some(self.latest())),
+            OffsetSpec::Earliest | OffsetSpec::EarliestLocal => Ok(Some(self.earliest())),
+            OffsetSpec::MaxTimestamp => self.in_segments(|| self.with_max_timestamp()),
             OffsetSpec::LatestTiered => Ok(None),
+        };
+        found.inspect_err(|error| self.note_error(error))
+    }
+
+    /// The end, with the epoch of the leader.
+    fn latest(&self) -> TimestampOffset {
+        let leader_epoch = self.latest_epoch().unwrap_or(-1);
+        TimestampOffset { timestamp: -1, offset: self.high_watermark(), leader_epoch }
+    }
+
+    /// The start, with the epoch of the record there.
+    fn earliest(&self) -> TimestampOffset {
+        self.with_epoch(TimestampOffset { timestamp: -1, offset: self.log_start_offset(), leader_epoch: -1 })
+    }
+
+    fn first_at_or_after(&self, timestamp: i64) -> Result<Option<TimestampOffset>, StorageError> {
+        self.with_start(|from| self.first_from(from, timestamp))
+    }
+
+    /// What is found from the log's start on; looked for again if the start moved meanwhile, for then segments may have gone.
+    fn with_start<T>(&self, look: impl Fn(i64) -> Result<T, StorageError>) -> Result<T, StorageError> {
+        loop {
+            let start = self.log_start_offset();
+            let found = look(start);
+            if start == self.log_start_offset() {
+                return found;
+            }
         }
     }
 
-    /// An offset at either end, with the epoch of the record there or before it.
-    fn edge(&self, offset: i64) -> TimestampOffset {
-        let epochs = self.epochs.read();
-        let leader_epoch = epochs.epoch_at(offset).or(epochs.latest().map(|latest| latest.epoch));
-        TimestampOffset { timestamp: -1, offset, leader_epoch: leader_epoch.unwrap_or(-1) }
-    }
-
-    fn first_at_or_after(&self, timestamp: i64) -> Result<Option<TimestampOffset>, ReadError> {
-        let from = self.log_start_offset();
+    fn first_from(&self, from: i64, timestamp: i64) -> Result<Option<TimestampOffset>, StorageError> {
         // Before the segments, for what is evicted from the tail is in them by then.
         let in_tail = self.in_tail(|batch| batch.max_timestamp >= timestamp);
-        for segment in self.all_segments() {
-            if segment.max_timestamp()?.is_none_or(|max| max.timestamp < timestamp) {
+        for segment in self.segments_from(from) {
+            if segment.max_timestamp()?.map_or(NO_TIMESTAMP, |max| max.timestamp) < timestamp {
                 continue;
             }
             let found = segment.find_timestamp(timestamp, from, segment.size(), INFLATED_BYTES_MAX)?;
@@ -45,9 +63,9 @@ impl Log {
             }
         }
         for batch in &in_tail {
-            if let Some(found) = find_in(batch, |found| found.timestamp >= timestamp && found.offset >= from)?
-            {
-                return Ok(Some(self.with_epoch(found)));
+            let wanted = |found: &TimestampOffset| found.timestamp >= timestamp && found.offset >= from;
+            if let Some(found) = find_in(batch, wanted)? {
+                return Ok(Some(found));
             }
         }
         Ok(None)
@@ -58,8 +76,9 @@ impl Log {
         self.tail.read().since(i64::MIN).filter(|batch| wanted(batch)).cloned().collect()
     }
 
-    fn all_segments(&self) -> Vec<Arc<Segment>> {
-        self.segments.read().clone()
+    /// The segments that have something at an offset or later.
+    fn segments_from(&self, offset: i64) -> Vec<Arc<Segment>> {
+        self.segments.read().iter().filter(|segment| segment.next_offset() > offset).cloned().collect()
     }
 
     fn with_epoch(&self, found: TimestampOffset) -> TimestampOffset {
@@ -67,33 +86,19 @@ impl Log {
         TimestampOffset { leader_epoch, ..found }
     }
 
-    fn with_max_timestamp(&self) -> Result<Option<TimestampOffset>, ReadError> {
-        let mut max = self.in_tail(|_| true).iter().map(|batch| batch.max_timestamp).max().unwrap_or(-1);
-        for segment in self.all_segments() {
-            max = max.max(segment.max_timestamp()?.map_or(-1, |known| known.timestamp));
-        }
-        if max < 0 { Ok(None) } else { self.first_at_or_after(max) }
+    fn with_max_timestamp(&self) -> Result<Option<TimestampOffset>, StorageError> {
+        self.with_start(|from| self.max_from(from))
     }
 
-    /// The transactions that were aborted and have records between two offsets, the second exclusive. May wait for a disk.
-    pub fn aborted_transactions(&self, from: i64, to: i64) -> Result<Vec<AbortedTransaction>, ReadError> {
-        use std::sync::atomic::Ordering;
-        let mut aborted = Vec::new();
-        for segment in self.all_segments() {
-            if segment.next_offset() > from {
-                aborted.extend(segment.aborted()?);
-            }
+    /// Looked for in all of the segment with the log's start, as in Kafka: what is found may lie before the start.
+    fn max_from(&self, start: i64) -> Result<Option<TimestampOffset>, StorageError> {
+        let from = self.segment_holding(start).map_or(0, |segment| segment.base_offset());
+        let in_tail = self.in_tail(|batch| batch.last_offset >= from);
+        let mut max = in_tail.iter().map(|batch| batch.max_timestamp).max();
+        for segment in self.segments_from(from) {
+            max = max.max(segment.max_timestamp()?.map(|known| known.timestamp));
         }
-        if self.first_unstable.load(Ordering::Acquire) != NO_TRANSACTION || self.is_tail_undestaged() {
-            aborted.extend_from_slice(&self.writer.lock().aborted);
-        }
-        aborted.retain(|entry| entry.last_offset >= from && entry.first_offset < to);
-        aborted.dedup();
-        Ok(aborted)
-    }
-
-    fn is_tail_undestaged(&self) -> bool {
-        self.destaged_end.load(std::sync::atomic::Ordering::Acquire) < self.log_end_offset()
+        self.first_from(from, max.unwrap_or(NO_TIMESTAMP))
     }
 }
 
@@ -101,11 +106,13 @@ impl Log {
 fn find_in(
     batch: &TailBatch,
     wanted: impl Fn(&TimestampOffset) -> bool,
-) -> Result<Option<TimestampOffset>, ReadError> {
+) -> Result<Option<TimestampOffset>, StorageError> {
     let corrupt = |error: protocol::records::BatchError| StorageError::Failing(error.to_string().into());
-    for record in records(&batch.bytes, INFLATED_BYTES_MAX).map_err(corrupt)? {
+    let records = records(&batch.bytes, INFLATED_BYTES_MAX).map_err(corrupt)?;
+    let leader_epoch = records.header().partition_leader_epoch;
+    for record in records {
         let record = record.map_err(corrupt)?;
-        let found = TimestampOffset { timestamp: record.timestamp, offset: record.offset, leader_epoch: -1 };
+        let found = TimestampOffset { timestamp: record.timestamp, offset: record.offset, leader_epoch };
         if wanted(&found) {
             return Ok(Some(found));
         }

@@ -2,6 +2,7 @@
 //!
 //! | lock | protects | held |
 //! |---|---|---|
+//! | `frozen` | whether appends are let in | while one is under way; never over a disk |
 //! | `writer` | the order of appends, producers | while a batch gets its offsets; never over a disk, but for cutting the log |
 //! | `tail` | the newest batches | for pushing and cloning pointers |
 //! | `segments` | the list of segments | for looking something up in it |
@@ -9,8 +10,12 @@
 //!
 //! Whoever holds one of them may take those below it. Readers take `tail` and `segments` only.
 
+mod aborted;
 mod append;
+mod compaction;
 mod config;
+mod copy;
+mod counts;
 mod cut;
 mod destage;
 mod lookup;
@@ -18,33 +23,42 @@ mod open;
 mod producer_files;
 mod read;
 mod request;
+mod retention;
 mod roll;
+mod start;
 mod validate;
 mod watch;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
 use parking_lot::{Mutex, RwLock};
 
+pub(crate) use compaction::Inactive;
+pub(crate) use config::INFLATED_BYTES_MAX;
 pub use config::LogConfig;
+use counts::Counts;
+pub use counts::{LogCounts, TailBytes};
 pub(crate) use destage::SegmentWriter;
 pub(crate) use open::{LogFiles, LogRecovery, Replay};
 pub use request::{
     AppendInfo, Appended, LogSlice, OffsetSpec, Origin, ReadLimit, ReadRequest, SliceData, TimestampOffset,
 };
+pub(crate) use retention::RetentionPlan;
 pub use watch::Watch;
 
 use crate::files::leader_epochs::LeaderEpochs;
-use crate::files::transaction_index::AbortedTransaction;
+use crate::files::producer_snapshot::ProducerEntry;
 use crate::journal::{Lsn, Owner};
 use crate::log_dir::Context;
 use crate::producers::Producers;
 use crate::segment::{Segment, SegmentHome};
 use crate::tail::Tail;
 use crate::{StorageError, TopicIdPartition};
+use aborted::RecentlyAborted;
+use cut::SEGMENT_FILES;
 use destage::Destage;
 use producer_files::PendingSnapshot;
 use roll::ActiveFacts;
@@ -61,12 +75,17 @@ pub struct Log {
     home: Arc<SegmentHome>,
     context: Arc<Context>,
     config: ArcSwap<LogConfig>,
+    frozen: RwLock<bool>,
     writer: Mutex<Writer>,
     tail: RwLock<Tail>,
     segments: RwLock<Vec<Arc<Segment>>>,
     destage: Mutex<Destage>,
     epochs: RwLock<LeaderEpochs>,
+    aborted: RecentlyAborted,
     watchers: Watchers,
+    /// Random, so that the segments of all logs do not end at the same time.
+    jitter_seed: u64,
+    counts: Counts,
     log_start: AtomicI64,
     /// All below is in the journal or the segments, on disk.
     durable_end: AtomicI64,
@@ -80,9 +99,11 @@ pub struct Log {
     kept_snapshots: Mutex<[i64; 2]>,
     /// Bytes that are durable and not in a segment.
     ready_bytes: AtomicUsize,
+    /// How often segments took the place of others.
+    exchanges: AtomicU64,
     /// It waits to be destaged.
     queued: AtomicBool,
-    /// Something was appended since the last checkpoint.
+    /// Something was appended since the last checkpoint, or the start has moved.
     dirty: AtomicBool,
     /// Watchers are about to be called.
     notifying: AtomicBool,
@@ -96,12 +117,12 @@ pub struct Log {
 struct Writer {
     producers: Producers,
     active: ActiveFacts,
+    /// A segment begins with the next batch, whatever it is.
+    rolls_next: bool,
     /// The last append.
     last_lsn: Lsn,
     /// Producer snapshots for offsets that are not in the segments yet.
     snapshots: Vec<PendingSnapshot>,
-    /// Aborted transactions whose markers are not in the segments yet.
-    aborted: Vec<AbortedTransaction>,
 }
 
 impl Log {
@@ -141,11 +162,6 @@ impl Log {
         if self.config.load().ack_from_memory { self.log_end_offset() } else { self.durable_end_offset() }
     }
 
-    /// The offset after the last record that consumers may see who only read what is committed.
-    pub fn last_stable_offset(&self) -> i64 {
-        self.high_watermark().min(self.first_unstable.load(Ordering::Acquire))
-    }
-
     /// The newest epoch of a leader that appended something.
     pub fn latest_epoch(&self) -> Option<i32> {
         self.epochs.read().latest().map(|latest| latest.epoch)
@@ -156,14 +172,39 @@ impl Log {
         self.epochs.read().end_offset_for(epoch, self.log_end_offset())
     }
 
+    /// A leader begins an epoch: what it appends comes behind all that there is.
+    pub fn begin_epoch(&self, leader_epoch: i32) {
+        let _writer = self.writer.lock();
+        let is_newer = self.latest_epoch().is_none_or(|latest| latest < leader_epoch);
+        if is_newer {
+            self.epochs.write().assign(leader_epoch, self.log_end_offset());
+        }
+    }
+
+    /// What is known of the producers that have written to it, by their ids.
+    pub fn producers(&self) -> Vec<ProducerEntry> {
+        self.writer.lock().producers.to_snapshot()
+    }
+
+    /// Forgets producers that have not written for so many milliseconds and have no transaction open, and says how many (KIP-98).
+    pub fn expire_producers(&self, now_ms: i64, expiration_ms: i64) -> usize {
+        self.writer.lock().producers.expire(now_ms, expiration_ms)
+    }
+
     /// Bytes of its batches, on disk or only in memory.
     pub fn size_bytes(&self) -> u64 {
-        let in_memory: usize = {
-            let tail = self.tail.read();
-            let destaged_end = self.destaged_end.load(Ordering::Acquire);
-            tail.since(destaged_end).map(|batch| batch.bytes.len()).sum()
-        };
-        self.segments.read().iter().map(|segment| segment.size()).sum::<u64>() + in_memory as u64
+        let (in_segments, segments_end) = self.segments_extent();
+        let in_memory: usize = self.tail.read().since(segments_end).map(|batch| batch.bytes.len()).sum();
+        in_segments + in_memory as u64
+    }
+
+    /// Bytes in segments, and the offset after them. The two belong together, or a batch that goes to a segment meanwhile counts twice.
+    fn segments_extent(&self) -> (u64, i64) {
+        let segments = self.segments.read();
+        segments
+            .iter()
+            .map(|segment| segment.extent())
+            .fold((0, i64::MIN), |(bytes, _), (size, end)| (bytes + size, end))
     }
 
     /// Its settings.
@@ -198,13 +239,27 @@ impl Log {
         Ok(())
     }
 
+    /// Takes the log's directory offline if this says that its disk has failed, as Kafka does whatever it was about. By whoever holds
+    /// no lock of the log.
+    pub(crate) fn note_error(&self, error: &StorageError) {
+        self.context.note_error(error);
+    }
+
+    /// The same for a part of its files that could not be read after [`read`](Log::read) had said where it is.
+    pub fn note_unreadable(&self, error: &std::io::Error) {
+        let code = error.raw_os_error();
+        let source = code.map_or_else(|| error.kind().into(), std::io::Error::from_raw_os_error);
+        self.note_error(&StorageError::io(&self.home.dir, source));
+    }
+
     /// Lets no more appends in.
     pub(crate) fn close(&self) {
         let _writer = self.writer.lock();
         self.closed.store(true, Ordering::Release);
     }
 
-    pub(crate) fn is_deleted(&self) -> bool {
+    /// Whether the log was deleted. Those who wait for its high watermark are told.
+    pub fn is_deleted(&self) -> bool {
         self.deleted.load(Ordering::Acquire)
     }
 
@@ -230,7 +285,9 @@ impl Log {
         self.deleted.store(true, Ordering::Release);
         let cost = self.tail.write().clear();
         self.context.budget.give_back(cost);
-        do_away()
+        let done = do_away();
+        self.watchers.call();
+        done
     }
 
     /// Notes what ended below the high watermark, so that the last stable offset may move on.
@@ -254,6 +311,10 @@ impl Owner for Log {
 
     fn advance(self: Arc<Self>, end_offset: i64, bytes: usize) -> bool {
         self.durable_end.fetch_max(end_offset, Ordering::AcqRel);
+        if self.first_unstable.load(Ordering::Acquire) != NO_TRANSACTION {
+            // Whoever has the lock may have looked before the high watermark moved.
+            self.settle_transactions(&mut self.writer.lock());
+        }
         let ready = self.ready_bytes.fetch_add(bytes, Ordering::AcqRel) + bytes;
         self.mark_dirty();
         if ready >= DESTAGE_BYTES && !self.queued.swap(true, Ordering::AcqRel) {
@@ -262,14 +323,13 @@ impl Owner for Log {
         !self.notifying.swap(true, Ordering::AcqRel)
     }
 
+    fn start_at(self: Arc<Self>, offset: i64) {
+        self.raise_start(offset);
+        self.mark_dirty();
+    }
+
     fn notify(&self) {
         self.notifying.store(false, Ordering::Release);
-        if self.first_unstable.load(Ordering::Acquire) != NO_TRANSACTION
-            // Whoever holds the lock does it himself.
-            && let Some(mut writer) = self.writer.try_lock()
-        {
-            self.settle_transactions(&mut writer);
-        }
         self.watchers.call();
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -10,6 +10,8 @@ use host::DirEntry;
 use parking_lot::{Mutex, RwLock};
 use protocol::records::{Batches, read_end_txn, verify};
 
+use super::aborted::RecentlyAborted;
+use super::counts::Counts;
 use super::destage::Destage;
 use super::producer_files::{newest_snapshot, remove_snapshots_above, snapshot_offsets};
 use super::roll::ActiveFacts;
@@ -29,6 +31,8 @@ use crate::{StorageError, TopicIdPartition};
 pub(crate) struct Replay {
     /// The log was cut here.
     cut: Option<i64>,
+    /// The log starts here.
+    start: Option<i64>,
     /// The log was deleted.
     pub(crate) deleted: bool,
     /// What was appended and not taken back.
@@ -47,7 +51,9 @@ impl Replay {
                 self.appends.retain(|(offset, _)| *offset < entry.offset);
                 self.cut = Some(self.cut.map_or(entry.offset, |cut| cut.min(entry.offset)));
             }
+            EntryKind::Start => self.start = self.start.max(Some(entry.offset)),
             EntryKind::Delete => *self = Replay { deleted: true, ..Replay::default() },
+            EntryKind::Create => self.deleted = false,
         }
     }
 }
@@ -173,9 +179,10 @@ impl Opener<'_> {
             return Ok(true);
         }
         let (producers, epochs) = (&mut loaded.producers, &mut loaded.epochs);
+        let mut aborted = Vec::new();
         let mut verified = |header: &protocol::records::BatchHeader, bytes: &[u8]| {
             if header.base_offset >= snapshot_offset {
-                producers.record(header, read_end_txn(bytes).ok().flatten());
+                aborted.extend(producers.record(header, read_end_txn(bytes).ok().flatten()));
             }
             epochs.assign(header.partition_leader_epoch, header.base_offset);
         };
@@ -187,6 +194,7 @@ impl Opener<'_> {
             self.config.index_interval_bytes,
             &mut verified,
         )?;
+        aborted.into_iter().for_each(|entry| segment.append_aborted(entry));
         loaded.recovery.verified_bytes += recovery.verified_bytes;
         loaded.recovery.truncated_bytes += recovery.truncated_bytes;
         let segment = Arc::new(segment);
@@ -210,12 +218,13 @@ impl Opener<'_> {
 }
 
 impl Log {
-    /// An empty log, whose directory is there.
+    /// An empty log that starts at an offset, and whose directory is there.
     pub(crate) fn create(
         context: Arc<Context>,
         id: TopicIdPartition,
         dir: PathBuf,
         config: LogConfig,
+        start_offset: i64,
     ) -> Arc<Log> {
         let home = Arc::new(SegmentHome { disk: context.host.disk.clone(), dir });
         let loaded = Loaded {
@@ -227,7 +236,7 @@ impl Log {
             snapshot: None,
             finished: false,
         };
-        Log::assemble(context, id, home, config, loaded, (0, 0))
+        Log::assemble(context, id, home, config, loaded, (start_offset, start_offset))
     }
 
     /// The log in a directory, with what the journal has of it.
@@ -240,10 +249,11 @@ impl Log {
         let now_ms = context.host.clock.now_ms();
         let loaded = load(&files, &home, &config, now_ms)?;
         let mut recovery = loaded.recovery.clone();
-        let points = (files.recovery_point, files.log_start);
+        let files_start = files.log_start;
+        let points = (files.recovery_point, files_start);
         let log = Log::assemble(context, files.id, home, config, loaded, points);
         log.replay(files.replay, &mut recovery)?;
-        if !files.clean && !log.is_flushed() {
+        if !files.clean && (!log.is_flushed() || log.log_start_offset() > files_start) {
             log.mark_dirty();
         }
         Ok((log, recovery))
@@ -260,18 +270,20 @@ impl Log {
         let first = loaded.segments.first().map_or(log_start, |segment| segment.base_offset());
         let log_start = log_start.max(first);
         let end = loaded.segments.last().map_or(log_start, |segment| segment.next_offset()).max(log_start);
+        let jitter_seed = context.host.random.next_u64();
         let active = match loaded.segments.last() {
-            Some(active) => ActiveFacts::of(active.facts(), 0),
-            None => ActiveFacts::starting_at(end, context.host.clock.now_ms(), 0),
+            Some(active) => ActiveFacts::of(active.facts(), jitter_seed),
+            None => ActiveFacts::starting_at(end, context.host.clock.now_ms(), jitter_seed),
         };
         let mut epochs = loaded.epochs;
         epochs.truncate_from_end(end);
+        epochs.truncate_from_start(log_start);
         let writer = Writer {
             producers: loaded.producers,
             active,
+            rolls_next: false,
             last_lsn: Lsn(0),
             snapshots: Vec::new(),
-            aborted: Vec::new(),
         };
         // Neither a kill nor the end of an empty log flushed the names.
         let names_unsynced = !loaded.finished || end == 0;
@@ -280,6 +292,7 @@ impl Log {
             metadata_unsynced: names_unsynced,
             unsynced: loaded.unsynced,
             finished: loaded.finished,
+            aborted_end: end,
             ..Destage::default()
         };
         Arc::new(Log {
@@ -287,12 +300,16 @@ impl Log {
             home,
             context,
             config: ArcSwap::from_pointee(config),
+            frozen: RwLock::new(false),
             writer: Mutex::new(writer),
             tail: RwLock::new(Tail::starting_at(end)),
             segments: RwLock::new(loaded.segments),
             destage: Mutex::new(destage),
             epochs: RwLock::new(epochs),
+            aborted: RecentlyAborted::default(),
             watchers: Watchers::default(),
+            jitter_seed,
+            counts: Counts::default(),
             log_start: AtomicI64::new(log_start),
             durable_end: AtomicI64::new(end),
             destaged_end: AtomicI64::new(end),
@@ -300,6 +317,7 @@ impl Log {
             first_unstable: AtomicI64::new(NO_TRANSACTION),
             kept_snapshots: Mutex::new([-1, loaded.snapshot.unwrap_or(-1)]),
             ready_bytes: AtomicUsize::new(0),
+            exchanges: AtomicU64::new(0),
             queued: AtomicBool::new(false),
             dirty: AtomicBool::new(false),
             notifying: AtomicBool::new(false),
@@ -312,11 +330,15 @@ impl Log {
     /// Does again what the journal has and the segments do not. Nothing changes if it was done before.
     fn replay(self: &Arc<Self>, replay: Replay, recovery: &mut LogRecovery) -> Result<(), StorageError> {
         let mut writer = self.writer.lock();
-        if let Some(cut) = replay.cut {
+        // Where the segments end before, what lies between is in the journal still.
+        if let Some(cut) = replay.cut.filter(|cut| *cut < self.log_end_offset()) {
             self.cut_to(&mut writer, cut)?;
         }
         for (_, records) in replay.appends {
             self.replay_records(&mut writer, &records, recovery);
+        }
+        if let Some(start) = replay.start {
+            self.raise_start(start.min(self.log_end_offset()));
         }
         self.settle_transactions(&mut writer);
         Ok(())
@@ -337,7 +359,7 @@ impl Log {
             let marker = read_end_txn(bytes).ok().flatten();
             let batch = writer.tail_batch(&header, records.slice_ref(bytes), &config, now_ms);
             self.push(vec![batch]);
-            writer.record(&header, marker);
+            self.aborted.add(writer.producers.record(&header, marker));
             self.epochs.write().assign(header.partition_leader_epoch, header.base_offset);
             self.durable_end.store(header.next_offset(), Ordering::Release);
             self.ready_bytes.fetch_add(bytes.len(), Ordering::AcqRel);

@@ -88,7 +88,7 @@ impl Log {
         self.remove_snapshot(oldest);
     }
 
-    fn remove_snapshot(&self, offset: i64) {
+    pub(super) fn remove_snapshot(&self, offset: i64) {
         let is_segment = self.segments.read().iter().any(|segment| segment.base_offset() == offset);
         if offset >= 0 && !is_segment {
             // One too many does no harm.
@@ -180,6 +180,6 @@ pub(super) fn remove_snapshots_above(home: &SegmentHome, offsets: &[i64], above:
     }
 }
 
-fn snapshot_path(home: &SegmentHome, offset: i64) -> PathBuf {
+pub(super) fn snapshot_path(home: &SegmentHome, offset: i64) -> PathBuf {
     home.dir.join(names::of_offset(offset, names::PRODUCER_SNAPSHOT))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
 use super::{Log, LogSlice, ReadLimit, ReadRequest, SliceData};
-use crate::segment::{ReadEnd, Segment};
+use crate::segment::{ReadEnd, Segment, SegmentRange};
 use crate::{ReadError, StorageError};
 
 /// Bytes read at once where batches are only looked at.
@@ -20,6 +20,9 @@ impl Log {
         let log_end_offset = self.log_end_offset();
         let log_start_offset = self.log_start_offset();
         let offset = request.offset;
+        if self.is_deleted() {
+            return Err(StorageError::Closed.into());
+        }
         if offset < log_start_offset || offset > log_end_offset {
             return Err(ReadError::OffsetOutOfRange { offset, log_start_offset, log_end_offset });
         }
@@ -28,7 +31,13 @@ impl Log {
             ReadLimit::HighWatermark => high_watermark,
             ReadLimit::LastStable => last_stable_offset,
         };
-        let data = if offset < limit { self.read_below(&request, limit)? } else { SliceData::Empty };
+        let data = if offset < limit { self.read_below(&request, limit) } else { Ok(SliceData::Empty) };
+        // The segment may have been deleted meanwhile, and another one or none been found.
+        let log_start_offset = self.log_start_offset();
+        if offset < log_start_offset {
+            return Err(ReadError::OffsetOutOfRange { offset, log_start_offset, log_end_offset });
+        }
+        let data = data.inspect_err(|error| self.note_error(error))?;
         Ok(LogSlice { high_watermark, last_stable_offset, log_start_offset, log_end_offset, data })
     }
 
@@ -41,7 +50,7 @@ impl Log {
                 return Ok(if batches.is_empty() { SliceData::Empty } else { SliceData::Memory(batches) });
             }
         }
-        self.read_file(request, limit)
+        self.in_segments(|| self.read_file(request, limit))
     }
 
     /// What is before the tail is in the segments.
@@ -51,8 +60,9 @@ impl Log {
             let end = ReadEnd { offset: limit, position: current.size() };
             let range = current.range(request.offset, request.max_bytes, request.min_one_batch, end)?;
             if let Some(range) = range {
-                let (file, position, len) = (current.log_file()?, range.position, range.len);
-                return Ok(SliceData::File { file, position, len });
+                let SegmentRange { position, len, end_offset, .. } = range;
+                let (file, cold_reads) = (current.log_file()?, Arc::clone(&self.context.cold_reads));
+                return Ok(SliceData::File { file, position, len, end_offset, cold_reads });
             }
             if current.locate(request.offset, end.position)?.is_some() {
                 break;
@@ -86,7 +96,7 @@ impl Log {
                 batches.iter().for_each(|batch| run.extend_from_slice(batch));
                 Ok(Some(run.freeze()))
             }
-            SliceData::File { file, position, len } => {
+            SliceData::File { file, position, len, .. } => {
                 let mut bytes = vec![0; len];
                 let read = file.read_exact_at(&mut bytes, position);
                 read.map_err(|source| StorageError::io(&self.home.dir, source))?;

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use host::File;
 
 use crate::journal::Lsn;
+use crate::log_dir::ColdReads;
 
 /// Who appends, which decides how strictly the records are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +99,10 @@ pub enum SliceData {
         position: u64,
         /// Its size in bytes.
         len: usize,
+        /// The offset after its last record; it may be larger if compaction took records away.
+        end_offset: i64,
+        /// What is to be read with, if it is read past the page cache, so that producers do not wait for it.
+        cold_reads: Arc<ColdReads>,
     },
 }
 

@@ -1,7 +1,7 @@
 //! What is checked of records before they are appended, without looking at the log.
 
 use bytes::{Bytes, BytesMut};
-use protocol::compression::Compression;
+use protocol::compression::Compressor;
 use protocol::records::{
     BatchBuilder, BatchError, BatchHeader, Batches, EndTxn, HEADER_BYTES, TimestampType, read_end_txn,
     records, set_max_timestamp, validate_records, verify,
@@ -60,9 +60,9 @@ fn check_sizes(checked: &Checked, config: &LogConfig) -> Result<(), AppendError>
 }
 
 fn check_client(bytes: Bytes, info: &AppendInfo, config: &LogConfig) -> Result<Checked, AppendError> {
-    // Before anything is opened.
+    // Before anything is opened, and as the client compressed it: what it becomes is looked at too.
     let size_max = config.batch_bytes_max as usize;
-    if config.compression.is_none() && bytes.len() > size_max {
+    if bytes.len() > size_max {
         verify(&bytes)?;
         return Err(AppendError::MessageTooLarge { size: bytes.len(), size_max });
     }
@@ -82,13 +82,13 @@ fn check_client(bytes: Bytes, info: &AppendInfo, config: &LogConfig) -> Result<C
 /// The batch as the topic wants it compressed.
 fn recompress(batch: Bytes, header: &BatchHeader, config: &LogConfig) -> Result<Bytes, AppendError> {
     match config.compression {
-        Some(wanted) if wanted != header.compression()? => rebuild(&batch, header, wanted),
+        Some(wanted) if wanted.compression != header.compression()? => rebuild(&batch, header, wanted),
         _ => Ok(batch),
     }
 }
 
-fn rebuild(batch: &Bytes, header: &BatchHeader, compression: Compression) -> Result<Bytes, AppendError> {
-    let mut builder = BatchBuilder::new(header.base_offset, compression);
+fn rebuild(batch: &Bytes, header: &BatchHeader, wanted: Compressor) -> Result<Bytes, AppendError> {
+    let mut builder = BatchBuilder::new(header.base_offset, wanted);
     if header.has_producer_id() {
         builder = builder.producer(header.producer_id, header.producer_epoch, header.base_sequence);
     }

@@ -1,18 +1,13 @@
 //! Checkpoints: the segments are flushed, the recovery points written down, and the journal freed.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::context::Context;
+use super::pace::{Pace, RingFill};
 use crate::StorageError;
 use crate::files::offset_checkpoint;
 use crate::journal::Lsn;
 use crate::log::{Log, SegmentWriter};
-
-/// A write of this size is followed by a pause.
-const LARGE_BYTES: usize = 256 * 1024;
-/// How long that is. With writes of 1 MiB it allows for some 100 MB/s; what comes in faster fills the ring, and then there is a hurry.
-const PAUSE: Duration = Duration::from_millis(10);
 
 impl Context {
     /// Brings all that is durable now into the segments and frees the journal of it. Logs that fail stay dirty, and the journal
@@ -42,19 +37,22 @@ impl Context {
             // Before it is read, so that nothing that comes meanwhile is missed.
             log.clear_dirty();
             let flushed = log.destage(writer).and_then(|()| log.flush());
-            result = result.and(flushed);
-            self.give_way(writer);
+            // Of one that was deleted meanwhile there is nothing to flush.
+            if !log.is_deleted() {
+                result = result.and(flushed);
+            }
         }
         result
     }
 
-    /// Pauses after a large write unless there is a hurry. A disk that has just taken one makes the next small synchronous write wait
-    /// for it: one at a time that is hardly noticed by those who wait for the journal, all in a row it is.
-    pub(super) fn give_way(&self, writer: &mut SegmentWriter) {
-        let written = writer.take_written();
+    /// Pauses after a write of so many bytes to a segment, unless there is a hurry.
+    pub(crate) fn give_way(&self, pace: &mut Pace, written: usize) {
         let (used, capacity) = self.journal.ring_usage();
-        if written >= LARGE_BYTES && used < capacity / 4 * 3 && self.journal.failure().is_none() {
-            self.work.give_way(PAUSE);
+        let now = self.host.clock.monotonic();
+        pace.note(now, self.journal.written_bytes(), RingFill { used, capacity });
+        let pause = pace.pause_after(written);
+        if !pause.is_zero() && self.journal.failure().is_none() {
+            self.work.give_way(pause);
         }
     }
 
@@ -79,7 +77,9 @@ impl Context {
     pub(crate) fn store_recovery_points(&self) -> Result<(), StorageError> {
         let _guard = self.checkpointing.lock();
         self.store_offsets(offset_checkpoint::RECOVERY_POINT, Log::recovery_point, |_| true)?;
-        self.store_offsets(offset_checkpoint::LOG_START, Log::log_start_offset, Log::starts_within_segment)
+        // A start that has moved since is in the journal still.
+        let start = |log: &Log| log.log_start_offset().min(log.recovery_point());
+        self.store_offsets(offset_checkpoint::LOG_START, start, Log::starts_within_segment)
     }
 
     /// Writes the high watermarks of all logs.
@@ -94,7 +94,8 @@ impl Context {
         offset: impl Fn(&Log) -> i64,
         wanted: impl Fn(&Log) -> bool,
     ) -> Result<(), StorageError> {
-        let mut logs: Vec<Arc<Log>> = self.logs.read().values().filter(|log| wanted(log)).cloned().collect();
+        let mut logs = self.all_logs();
+        logs.retain(|log| wanted(log));
         logs.sort_by(|a, b| (&a.id().topic, a.id().partition).cmp(&(&b.id().topic, b.id().partition)));
         let entries = logs.iter().map(|log| (&*log.id().topic, log.id().partition, offset(log)));
         let path = self.dir.join(name);

@@ -4,12 +4,15 @@ use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use host::Host;
 use parking_lot::{Mutex, RwLock};
 
-use super::LogDirOptions;
+use super::health::Health;
+use super::removals::Removals;
 use super::work::Work;
+use super::{ColdReads, LogDirOptions};
 use crate::TopicPartition;
 use crate::journal::Journal;
 use crate::log::Log;
@@ -20,11 +23,29 @@ pub(crate) struct Context {
     pub(crate) dir: PathBuf,
     pub(crate) options: LogDirOptions,
     pub(crate) journal: Journal,
+    pub(crate) cold_reads: Arc<ColdReads>,
     pub(crate) work: Arc<Work>,
+    pub(super) health: Health,
     pub(crate) budget: Budget,
+    pub(crate) removals: Removals,
     pub(crate) logs: RwLock<HashMap<TopicPartition, Arc<Log>>>,
+    /// Copies that are being made of logs in other directories.
+    pub(crate) futures: RwLock<HashMap<TopicPartition, Arc<Log>>>,
     /// Held while a checkpoint file is written.
     pub(super) checkpointing: Mutex<()>,
+}
+
+impl Context {
+    /// Has files or directories removed in so long.
+    pub(crate) fn remove_after(&self, paths: Vec<PathBuf>, delay: Duration) {
+        self.removals.add(paths, self.host.clock.monotonic().saturating_add(delay));
+    }
+
+    /// All logs, the copies that are being made too, in no order.
+    pub(crate) fn all_logs(&self) -> Vec<Arc<Log>> {
+        let logs = self.logs.read();
+        logs.values().chain(self.futures.read().values()).cloned().collect()
+    }
 }
 
 /// The memory that all tails take together.
@@ -46,6 +67,11 @@ impl Budget {
 
     pub(crate) fn give_back(&self, bytes: usize) {
         self.used_bytes.fetch_sub(bytes, Ordering::AcqRel);
+    }
+
+    /// Bytes that are taken, and how many there are.
+    pub(super) fn usage(&self) -> (usize, usize) {
+        (self.used_bytes.load(Ordering::Acquire), self.bytes_max)
     }
 
     pub(super) fn is_exceeded(&self) -> bool {

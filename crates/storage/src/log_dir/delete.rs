@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::LogDir;
+use super::futures::copied_partition;
 use crate::journal::{Entry, EntryKind, Lsn};
 use crate::log::Log;
 use crate::{StorageError, TopicPartition};
@@ -19,7 +21,7 @@ const STRAY: &str = "-stray";
 
 impl LogDir {
     /// Deletes a log, and says whether it was there. It is gone when this returns, and no crash brings it back; its directory gets
-    /// another name, and is removed later. Waits for the disk.
+    /// another name, and is removed after `file.delete.delay.ms`. Waits for the disk.
     pub fn delete_log(&self, partition: &TopicPartition) -> Result<bool, StorageError> {
         Ok(self.delete_logs(std::slice::from_ref(partition))? == 1)
     }
@@ -35,7 +37,12 @@ impl LogDir {
         self.context.journal.wait_durable(last)?;
         for log in &doomed {
             self.context.logs.write().remove(&log.id().topic_partition());
-            log.delete(|| self.set_aside(log.dir()))?;
+            let delay_ms = u64::try_from(log.config().file_delete_delay_ms).unwrap_or(0);
+            log.delete(|| self.set_aside(log.dir(), Duration::from_millis(delay_ms)))?;
+        }
+        if !doomed.is_empty() {
+            // The next logs of these names have offsets of their own.
+            self.context.store_recovery_points()?;
         }
         Ok(doomed.len())
     }
@@ -54,14 +61,16 @@ impl LogDir {
             let stray = log.delete(|| self.rename(log.dir(), STRAY))?;
             tracing::warn!(dir = %stray.display(), "set aside a log that belongs to no partition of the cluster");
         }
+        self.context.store_recovery_points()?;
         self.context.work.name_added();
         Ok(())
     }
 
-    /// Renames a directory and has it removed.
-    pub(super) fn set_aside(&self, dir: &Path) -> Result<(), StorageError> {
+    /// Renames a directory and has it removed in so long.
+    pub(super) fn set_aside(&self, dir: &Path, delay: Duration) -> Result<(), StorageError> {
         let target = self.rename(dir, DELETED)?;
-        self.context.work.add_removal(target);
+        self.context.work.name_added();
+        self.context.remove_after(vec![target], delay);
         Ok(())
     }
 
@@ -75,9 +84,14 @@ impl LogDir {
     }
 }
 
-fn deletion(log: &Arc<Log>) -> Entry {
+pub(super) fn deletion(log: &Arc<Log>) -> Entry {
+    entry(EntryKind::Delete, log)
+}
+
+/// An entry that is about the whole of a log.
+pub(super) fn entry(kind: EntryKind, log: &Arc<Log>) -> Entry {
     Entry {
-        kind: EntryKind::Delete,
+        kind,
         owner: log.clone(),
         offset: 0,
         end_offset: i64::MIN,
@@ -89,6 +103,8 @@ fn deletion(log: &Arc<Log>) -> Entry {
 /// `TOPIC-P.<32 hexadecimal digits>` and the suffix, the topic cut so that the name is not too long.
 fn unique_name(dir: &Path, bits: &[u8; 16], suffix: &str) -> PathBuf {
     let name = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    // A copy that is given up has such a name already.
+    let name = copied_partition(&name).map_or_else(|| name.clone(), str::to_owned);
     let tail = format!(".{:032x}{suffix}", u128::from_be_bytes(*bits));
     let (topic, partition) = name.rsplit_once('-').unwrap_or((&name, "0"));
     // Names of topics are ASCII.
@@ -99,6 +115,11 @@ fn unique_name(dir: &Path, bits: &[u8; 16], suffix: &str) -> PathBuf {
 /// Whether a directory is that of a deleted log.
 pub(super) fn is_deleted(name: &str) -> bool {
     name.ends_with(DELETED)
+}
+
+/// Whether a directory was set aside because nobody knew whose it is.
+pub(super) fn is_stray(name: &str) -> bool {
+    name.ends_with(STRAY)
 }
 
 #[cfg(test)]

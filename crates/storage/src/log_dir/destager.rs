@@ -16,7 +16,6 @@ const RETRY: Duration = Duration::from_secs(1);
 struct Turn {
     ready: Vec<Arc<Log>>,
     waiters: Vec<CheckpointWaiter>,
-    removals: Vec<std::path::PathBuf>,
     pressed: bool,
     broken: bool,
     dirty: bool,
@@ -30,14 +29,13 @@ impl Turn {
         let turn = Turn {
             ready: todo.ready.drain(..).collect(),
             waiters: std::mem::take(&mut todo.waiters),
-            removals: std::mem::take(&mut todo.removals),
             pressed: std::mem::take(&mut todo.pressed),
             broken: !todo.broken.is_empty(),
             dirty: !todo.dirty.is_empty(),
             stopping: todo.stopping,
             idle: false,
         };
-        let idle = turn.ready.is_empty() && turn.waiters.is_empty() && turn.removals.is_empty();
+        let idle = turn.ready.is_empty() && turn.waiters.is_empty();
         Turn { idle: idle && !turn.pressed && !turn.broken, ..turn }
     }
 }
@@ -49,18 +47,20 @@ pub(super) struct Destager {
     /// When the last checkpoint was, by the monotonic clock.
     checkpointed: Duration,
     failing: bool,
+    /// It was said that the journal cannot grow.
+    is_cramped: bool,
 }
 
 impl Destager {
     pub(super) fn new(context: Arc<Context>) -> Destager {
         let writer = SegmentWriter::new(context.options.destage == DestageMode::Direct);
         let checkpointed = context.host.clock.monotonic();
-        Destager { context, writer, checkpointed, failing: false }
+        Destager { context, writer, checkpointed, failing: false, is_cramped: false }
     }
 
-    /// Works until it is told to stop.
+    /// Works until it is told to stop, or the directory goes offline.
     pub(super) fn run(mut self) {
-        loop {
+        while self.context.health.failure().is_none() {
             let turn = if self.failing {
                 self.context.work.pause(RETRY, Turn::take)
             } else {
@@ -69,9 +69,11 @@ impl Destager {
             if turn.stopping {
                 return;
             }
-            self.remove(&turn.removals);
             self.destage(&turn.ready);
             self.context.budget.evict();
+            if let Some(error @ StorageError::Offline { .. }) = self.context.journal.failure() {
+                self.context.go_offline(error);
+            }
             if self.failing || self.must_checkpoint(&turn) {
                 self.checkpoint(turn.waiters);
             }
@@ -80,10 +82,11 @@ impl Destager {
 
     fn destage(&mut self, ready: &[Arc<Log>]) {
         for log in ready {
-            if let Err(error) = log.destage(&mut self.writer) {
+            if let Err(error) = log.destage(&mut self.writer)
+                && !log.is_deleted()
+            {
                 self.note_failure(&error);
             }
-            self.context.give_way(&mut self.writer);
         }
     }
 
@@ -111,7 +114,8 @@ impl Destager {
         let done = if has_failed { done.and_then(|()| self.resume()) } else { done };
         self.checkpointed = self.context.host.clock.monotonic();
         match &done {
-            Ok(()) => self.failing = false,
+            Ok(()) if std::mem::take(&mut self.failing) => tracing::info!("segments are written again"),
+            Ok(()) => {}
             Err(error) => self.note_failure(error),
         }
         for waiter in waiters {
@@ -126,9 +130,13 @@ impl Destager {
         if used <= capacity / 2 || (capacity >= wanted && used < capacity / 4 * 3) {
             return;
         }
-        if let Err(error) = self.context.journal.grow() {
+        match self.context.journal.grow() {
+            Ok(_) => self.is_cramped = false,
             // A small ring does too.
-            tracing::warn!(%error, "the journal cannot grow");
+            Err(error) if !std::mem::replace(&mut self.is_cramped, true) => {
+                tracing::warn!(%error, "the journal cannot grow");
+            }
+            Err(_) => {}
         }
     }
 
@@ -152,19 +160,19 @@ impl Destager {
         self.reset_broken()
     }
 
+    /// A disk that is full is tried again; one that fails is not.
     fn note_failure(&mut self, error: &StorageError) {
+        if !error.is_disk_full() && !error.is_closed() {
+            return self.context.go_offline(error.clone());
+        }
         if !self.failing {
-            tracing::error!(%error, "segments cannot be written; trying again every second");
+            tracing::error!(
+                %error,
+                "segments cannot be written, which is tried again every second; records are taken as long as the journal has \
+                 room: free some space on the disk"
+            );
         }
         self.failing = true;
         self.context.journal.give_up_waiting(error.clone());
-    }
-
-    fn remove(&self, dirs: &[std::path::PathBuf]) {
-        for dir in dirs {
-            if let Err(error) = self.context.host.disk.remove_dir_all(dir) {
-                tracing::warn!(%error, dir = %dir.display(), "a deleted log's directory cannot be removed");
-            }
-        }
     }
 }

@@ -3,16 +3,25 @@
 //! | thread | does |
 //! |---|---|
 //! | journal | writes what is appended, and tells those who wait |
-//! | destage | writes what is durable to the segments, flushes them, moves the recovery points, frees the journal; removes deleted logs |
+//! | destage | writes what is durable to the segments, flushes them, moves the recovery points, frees the journal |
+//! | remove | removes what was deleted, after `file.delete.delay.ms` |
 
 mod checkpoint;
 mod close;
+mod cold_pace;
+mod cold_reads;
 mod context;
 mod delete;
 mod destager;
+mod futures;
+mod health;
 mod open;
 mod options;
+mod pace;
+mod removals;
 mod report;
+mod retention;
+mod usage;
 mod work;
 
 use std::path::Path;
@@ -24,9 +33,12 @@ use host::FileLock;
 use parking_lot::Mutex;
 
 pub use close::recover;
+pub use cold_reads::ColdReads;
 pub(crate) use context::Context;
 pub use options::{DestageMode, LogDirOptions};
+pub(crate) use pace::Pace;
 pub use report::RecoveryReport;
+pub use usage::LogDirUsage;
 
 use crate::files::{names, partition_metadata};
 use crate::journal::Journal;
@@ -72,13 +84,14 @@ impl LogDir {
         if let Some(log) = self.log(&partition) {
             return adopt(log, id, config);
         }
+        self.check_online()?;
         let mut logs = self.context.logs.write();
         if let Some(log) = logs.get(&partition) {
             return adopt(log.clone(), id, config);
         }
         let dir = self.context.dir.join(id.dir_name());
         self.make_dir(&dir, id)?;
-        let log = Log::create(self.context.clone(), id.clone(), dir, config);
+        let log = Log::create(self.context.clone(), id.clone(), dir, config, 0);
         logs.insert(partition, log.clone());
         Ok(log)
     }
@@ -89,12 +102,19 @@ impl LogDir {
             disk.create_dir_all(dir)?;
             let metadata = disk.open(&dir.join(partition_metadata::NAME), host::OpenMode::ReadWrite)?;
             let text = partition_metadata::encode(id.topic_id);
-            metadata.set_len(0)?;
-            metadata.write_all_at(text.as_bytes(), 0)
+            metadata.write_all_at(text.as_bytes(), 0)?;
+            // Only if it is needed: a file that was truncated is written out by some file systems when it is closed.
+            if metadata.len()? == text.len() as u64 { Ok(()) } else { metadata.set_len(text.len() as u64) }
         };
         make().map_err(|source| StorageError::io(dir, source))?;
         self.context.work.name_added();
         Ok(())
+    }
+
+    /// The room of the file system that it is on. Waits for the disk.
+    pub fn space(&self) -> Result<host::Space, StorageError> {
+        let space = self.context.host.disk.space(&self.context.dir);
+        space.map_err(|source| StorageError::io(&self.context.dir, source))
     }
 
     /// The broker's epoch, which the marker of a clean end says.
@@ -128,6 +148,7 @@ impl Drop for LogDir {
         // Logs know the directory, and it them.
         self.context.work.clear();
         self.context.logs.write().clear();
+        self.context.futures.write().clear();
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
@@ -13,13 +13,16 @@ use protocol::Uuid;
 
 use super::context::{Budget, Context};
 use super::destager::Destager;
+use super::futures::copied_partition;
+use super::health::Health;
+use super::removals::Removals;
 use super::work::Work;
-use super::{LogDir, LogDirOptions, RecoveryReport, delete, is_partition};
+use super::{ColdReads, LogDir, LogDirOptions, RecoveryReport, delete, is_partition};
 use crate::files::offset_checkpoint::{self, PartitionOffset};
 use crate::files::{clean_shutdown, names, partition_metadata};
-use crate::journal::{Journal, JournalParts, ReadEntry, Recovered};
+use crate::journal::{Heard, Journal, JournalParts, ReadEntry, Recovered};
 use crate::log::{Log, LogFiles, Replay};
-use crate::{StorageError, TopicIdPartition, TopicPartition};
+use crate::{StorageError, TopicIdPartition, TopicPartition, cleaner};
 
 /// How often a long recovery says how far it is.
 const PROGRESS: Duration = Duration::from_secs(1);
@@ -33,6 +36,17 @@ struct LastEnd {
 
 /// Offsets by partition.
 type Offsets = HashMap<TopicPartition, i64>;
+/// Logs by partition.
+type Logs = RwLock<HashMap<TopicPartition, Arc<Log>>>;
+
+/// What is known of all logs while they are opened.
+struct Opening<'a> {
+    clean: bool,
+    replays: Replays,
+    recovery_points: Offsets,
+    log_starts: Offsets,
+    report: &'a mut RecoveryReport,
+}
 
 impl LogDir {
     /// Opens a log directory, which is made if it is not there, and brings its logs to where they were: after a clean stop by looking
@@ -77,66 +91,109 @@ impl LogDir {
         }
         let recovery_points = self.load_offsets(offset_checkpoint::RECOVERY_POINT)?;
         let log_starts = self.load_offsets(offset_checkpoint::LOG_START)?;
+        let mut opening = Opening { clean: end.clean, replays, recovery_points, log_starts, report };
         let mut progress = Progress::new(&self.context, entries.len());
-        for entry in entries.iter().filter(|entry| entry.is_dir) {
-            if delete::is_deleted(&entry.name) {
-                self.context.work.add_removal(self.context.dir.join(&entry.name));
-            } else if is_partition(&entry.name) {
-                self.open_log(&entry.name, end.clean, &mut replays, &recovery_points, &log_starts, report)?;
-            }
+        let (copies, others): (Vec<_>, Vec<_>) = entries
+            .iter()
+            .filter(|entry| entry.is_dir)
+            .partition(|entry| copied_partition(&entry.name).is_some());
+        for entry in others.into_iter().chain(copies) {
+            self.open_entry(&entry.name, &mut opening)?;
             progress.step(&self.context);
         }
-        self.open_missing(replays, report)
+        self.open_missing(opening.replays, opening.report)?;
+        self.forget_offsets_of_others(opening.recovery_points.keys().chain(opening.log_starts.keys()))
     }
 
+    /// What the checkpoints say of logs that are gone is not to be taken for that of later ones by the same names.
+    fn forget_offsets_of_others<'a>(
+        &self,
+        mut known: impl Iterator<Item = &'a TopicPartition>,
+    ) -> Result<(), StorageError> {
+        let is_here = |partition| self.log(partition).is_some() || self.future_log(partition).is_some();
+        if known.all(is_here) { Ok(()) } else { self.context.store_recovery_points() }
+    }
+
+    /// Opens a directory in the log directory, if it is that of a log.
+    fn open_entry(&self, name: &str, opening: &mut Opening<'_>) -> Result<(), StorageError> {
+        let dir = self.context.dir.join(name);
+        if delete::is_deleted(name) {
+            self.context.remove_after(vec![dir], Duration::ZERO);
+        } else if delete::is_stray(name) {
+            tracing::warn!(
+                dir = %dir.display(),
+                "a log that belongs to no partition of the cluster was set aside here; remove it once nothing in it is needed"
+            );
+        } else if is_partition(name) {
+            return self.open_log(name, dir, &self.context.logs, opening);
+        } else if let Some(partition) = copied_partition(name).filter(|name| is_partition(name)) {
+            let known =
+                names::partition_in(partition).map(|(topic, number)| TopicPartition::new(topic, number));
+            return match known.is_some_and(|known| self.log(&known).is_some()) {
+                // Its original is here.
+                true => self.set_aside(&dir, Duration::ZERO),
+                false => self.open_log(partition, dir, &self.context.futures, opening),
+            };
+        }
+        Ok(())
+    }
+
+    /// Opens the log of a partition, which has such a name, in its directory.
     fn open_log(
         &self,
         name: &str,
-        clean: bool,
-        replays: &mut Replays,
-        recovery_points: &Offsets,
-        log_starts: &Offsets,
-        report: &mut RecoveryReport,
+        dir: PathBuf,
+        place: &Logs,
+        opening: &mut Opening<'_>,
     ) -> Result<(), StorageError> {
         let Some((topic, number)) = names::partition_in(name) else { return Ok(()) };
         let partition = TopicPartition::new(topic, number);
-        let dir = self.context.dir.join(name);
         let disk = &*self.context.host.disk;
-        let entries = disk.list(&dir).map_err(|source| StorageError::io(&dir, source))?;
+        let list = || disk.list(&dir).map_err(|source| StorageError::io(&dir, source));
+        let mut entries = list()?;
+        if cleaner::settle(&self.context.host.disk, &dir, &entries)? {
+            entries = list()?;
+        }
         // A file that was not flushed may be empty after a crash.
         let stored_id = partition_metadata::load(disk, &dir.join(partition_metadata::NAME)).ok().flatten();
         // Formatting makes this directory before it is a log.
         let reserved_id = (name == names::METADATA_DIR).then_some(Uuid::METADATA_TOPIC_ID);
         let known_id = stored_id.or(reserved_id);
-        let (topic_id, replay) = replays.take(&partition, known_id);
+        let (topic_id, replay) = opening.replays.take(&partition, known_id);
         if replay.deleted {
-            report.deleted_logs += 1;
-            return self.set_aside(&dir);
+            opening.report.deleted_logs += 1;
+            return self.set_aside(&dir, Duration::ZERO);
         }
         let files = LogFiles {
             id: TopicIdPartition::new(partition.topic.clone(), topic_id, number),
             dir,
             entries,
-            recovery_point: recovery_points.get(&partition).copied().unwrap_or(0),
-            log_start: log_starts.get(&partition).copied().unwrap_or(0),
-            clean,
+            recovery_point: opening.recovery_points.get(&partition).copied().unwrap_or(0),
+            log_start: opening.log_starts.get(&partition).copied().unwrap_or(0),
+            clean: opening.clean,
             replay,
         };
-        self.add_log(files, report)
+        self.add_log(files, place, opening.report)
     }
 
-    fn add_log(&self, files: LogFiles, report: &mut RecoveryReport) -> Result<(), StorageError> {
+    fn add_log(
+        &self,
+        files: LogFiles,
+        place: &Logs,
+        report: &mut RecoveryReport,
+    ) -> Result<(), StorageError> {
         let config = self.context.options.default_config.clone();
         let (log, recovery) = Log::open(self.context.clone(), config, files)?;
         report.add(&recovery);
-        self.context.logs.write().insert(log.id().topic_partition(), log);
+        place.write().insert(log.id().topic_partition(), log);
         Ok(())
     }
 
     /// Logs that are in the journal but whose directories were lost with the power.
     fn open_missing(&self, replays: Replays, report: &mut RecoveryReport) -> Result<(), StorageError> {
         for (id, replay) in replays.by_log {
-            if replay.deleted || self.log(&id.topic_partition()).is_some() {
+            let partition = id.topic_partition();
+            if replay.deleted || self.log(&partition).is_some() || self.future_log(&partition).is_some() {
                 continue;
             }
             let dir = self.context.dir.join(id.dir_name());
@@ -145,7 +202,7 @@ impl LogDir {
             let entries = Vec::new();
             let (recovery_point, log_start, clean) = (0, 0, false);
             let files = LogFiles { id, dir, entries, recovery_point, log_start, clean, replay };
-            self.add_log(files, report)?;
+            self.add_log(files, &self.context.logs, report)?;
         }
         Ok(())
     }
@@ -162,8 +219,10 @@ impl LogDir {
         let destager = Destager::new(self.context.clone());
         let destager = named("yeoul-destage").spawn(move || destager.run())?;
         let context = self.context.clone();
-        let journal = named("yeoul-journal").spawn(move || context.journal.run())?;
-        self.threads.lock().extend([destager, journal]);
+        let journal = named("yeoul-journal").spawn(move || context.journal.run(&*context.host.clock))?;
+        let context = self.context.clone();
+        let remover = named("yeoul-remove").spawn(move || context.remove_what_is_due())?;
+        self.threads.lock().extend([destager, remover, journal]);
         Ok(())
     }
 }
@@ -214,15 +273,25 @@ fn open_journal(
 fn make_context(host: Host, path: &Path, options: LogDirOptions, parts: JournalParts) -> Context {
     let work = Arc::new(Work::default());
     let pressed = work.clone();
-    let journal = Journal::new(parts, options.journal_limits(), Box::new(move || pressed.press()));
+    let cold_reads = Arc::new(ColdReads::new(Arc::clone(&host.clock)));
+    let noted = Arc::clone(&cold_reads);
+    let heard = Heard {
+        pressure: Box::new(move || pressed.press()),
+        written: Box::new(move |bytes, took| noted.note(bytes, took)),
+    };
+    let journal = Journal::new(parts, options.journal_limits(), heard);
     Context {
         host,
         dir: path.to_owned(),
         budget: Budget::new(options.tail_bytes_max),
+        removals: Removals::default(),
         options,
         journal,
+        cold_reads,
         work,
+        health: Health::default(),
         logs: RwLock::default(),
+        futures: RwLock::default(),
         checkpointing: Mutex::new(()),
     }
 }

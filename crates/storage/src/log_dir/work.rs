@@ -1,7 +1,6 @@
 //! What the destage thread has to do.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
@@ -30,14 +29,14 @@ pub(super) struct Todo {
     pub(super) dirty: Vec<Arc<Log>>,
     /// Logs of which appends were lost.
     pub(super) broken: Vec<Arc<Log>>,
-    /// Directories of deleted logs.
-    pub(super) removals: Vec<PathBuf>,
     /// The ring fills up, or has a failure to recover from.
     pub(super) pressed: bool,
     pub(super) waiters: Vec<CheckpointWaiter>,
     /// Names in the log directory changed since it was flushed.
     pub(super) names_unsynced: bool,
     pub(super) stopping: bool,
+    /// Why nothing is done any more.
+    pub(super) abandoned: Option<StorageError>,
 }
 
 impl Todo {
@@ -46,7 +45,6 @@ impl Todo {
             || self.pressed
             || !self.ready.is_empty()
             || !self.broken.is_empty()
-            || !self.removals.is_empty()
             || !self.waiters.is_empty()
     }
 }
@@ -77,13 +75,6 @@ impl Work {
         self.change(|todo| todo.broken.push(log));
     }
 
-    pub(super) fn add_removal(&self, dir: PathBuf) {
-        self.change(|todo| {
-            todo.removals.push(dir);
-            todo.names_unsynced = true;
-        });
-    }
-
     pub(crate) fn name_added(&self) {
         self.todo.lock().names_unsynced = true;
     }
@@ -101,6 +92,9 @@ impl Work {
     pub(super) fn checkpoint_and_wait(&self) -> Result<(), StorageError> {
         let (sender, receiver) = sync_channel(1);
         let mut todo = self.todo.lock();
+        if let Some(error) = &todo.abandoned {
+            return Err(error.clone());
+        }
         if todo.stopping {
             return Err(StorageError::Closed);
         }
@@ -108,6 +102,18 @@ impl Work {
         drop(todo);
         self.changed.notify_all();
         receiver.recv().unwrap_or(Err(StorageError::Closed))
+    }
+
+    /// Answers those who wait, for nothing is done any more.
+    pub(super) fn abandon(&self, error: &StorageError) {
+        let mut todo = self.todo.lock();
+        todo.abandoned = Some(error.clone());
+        let waiters = std::mem::take(&mut todo.waiters);
+        drop(todo);
+        for waiter in waiters {
+            let _ = waiter.send(Err(error.clone()));
+        }
+        self.changed.notify_all();
     }
 
     pub(super) fn stop(&self) {

@@ -85,6 +85,15 @@ impl ProducerError {
     }
 }
 
+/// The last that a producer has written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastRecord {
+    /// Offset of its last record; none if it wrote nothing but markers in its epoch.
+    pub data_offset: Option<i64>,
+    /// Its epoch.
+    pub epoch: i16,
+}
+
 /// The producers of one partition and their transactions.
 #[derive(Clone, Debug, Default)]
 pub struct Producers {
@@ -113,6 +122,11 @@ impl Producers {
         let mut entries: Vec<_> = self.states.iter().map(|(id, state)| state.to_entry(*id)).collect();
         entries.sort_unstable_by_key(|entry| entry.producer_id);
         entries
+    }
+
+    /// What compaction has to leave of each producer.
+    pub fn last_records(&self) -> HashMap<i64, LastRecord> {
+        self.states.iter().map(|(id, state)| (*id, state.last_record())).collect()
     }
 
     /// Number of producers.

@@ -2,7 +2,7 @@
 
 use protocol::records::{BatchHeader, EndTxn, NO_SEQUENCE};
 
-use super::ProducerError;
+use super::{LastRecord, ProducerError};
 use crate::files::producer_snapshot::ProducerEntry;
 
 /// How many of a producer's last batches are known again; as many as it may have in flight.
@@ -107,6 +107,10 @@ impl ProducerState {
             coordinator_epoch: self.coordinator_epoch,
             current_txn_first_offset: self.transaction_first_offset,
         }
+    }
+
+    pub(super) fn last_record(&self) -> LastRecord {
+        LastRecord { data_offset: self.last().map(|batch| batch.last_offset), epoch: self.epoch }
     }
 
     /// Offset of the first record of the transaction that is open.

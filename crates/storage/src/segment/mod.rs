@@ -10,6 +10,7 @@
 
 mod index;
 mod open;
+mod place;
 mod read;
 mod recover;
 mod resume;
@@ -25,6 +26,7 @@ use parking_lot::{Mutex, RwLock};
 use protocol::records::{BatchError, BatchHeader};
 use thiserror::Error;
 
+pub use place::Place;
 pub use read::{FoundTimestamp, Located, ReadEnd, SegmentRange};
 pub use recover::SegmentRecovery;
 pub use roll::{Incoming, RollReason, RollRules, SegmentFacts, must_roll};
@@ -93,6 +95,7 @@ pub struct Segment {
     created_ms: i64,
     /// Whether batches may be appended or removed.
     writable: bool,
+    place: RwLock<Place>,
     state: RwLock<State>,
     resume: ResumePlaces,
     /// Held by who writes to the index files.
@@ -112,6 +115,8 @@ struct State {
     times: SparseIndex<TimeEntry>,
     /// Aborted transactions that are not in their file yet.
     aborted: Vec<AbortedTransaction>,
+    /// None if nobody has looked yet.
+    has_transaction_index: Option<bool>,
     log_file: Option<Arc<dyn File>>,
 }
 
@@ -126,6 +131,7 @@ impl State {
             offsets: SparseIndex::default(),
             times: SparseIndex::default(),
             aborted: Vec::new(),
+            has_transaction_index: None,
             log_file: None,
         }
     }
@@ -146,7 +152,9 @@ impl State {
 
     fn note_timestamp(&mut self, batch: &BatchHeader) {
         self.first_timestamp.get_or_insert(batch.max_timestamp);
-        if batch.max_timestamp > self.max_timestamp.map_or(-1, |max| max.timestamp) {
+        // What compaction left without records has no timestamp that could be found.
+        if batch.records_count > 0 && batch.max_timestamp > self.max_timestamp.map_or(-1, |max| max.timestamp)
+        {
             self.max_timestamp =
                 Some(TimestampOffset { timestamp: batch.max_timestamp, offset: batch.last_offset() });
         }
@@ -181,8 +189,9 @@ impl Segment {
         created_ms: i64,
     ) -> Result<Segment, SegmentError> {
         let segment = Segment::with(home, base_offset, created_ms, State::new(0, base_offset));
-        let file = segment.log_file()?;
-        file.set_len(0).map_err(|source| segment.io_error(names::LOG, source))?;
+        let made = segment.home.disk.open(&segment.path(names::LOG), OpenMode::ReadWrite);
+        let made = made.and_then(|file| file.set_len(0));
+        made.map_err(|source| segment.io_error(names::LOG, source))?;
         for suffix in [names::OFFSET_INDEX, names::TIME_INDEX, names::TRANSACTION_INDEX] {
             remove_if_there(&*segment.home.disk, &segment.path(suffix))?;
         }
@@ -190,9 +199,9 @@ impl Segment {
     }
 
     fn with(home: Arc<SegmentHome>, base_offset: i64, created_ms: i64, state: State) -> Segment {
-        let (state, flushing) = (RwLock::new(state), Mutex::new(()));
-        let resume = ResumePlaces::default();
-        Segment { home, base_offset, created_ms, writable: true, state, resume, flushing }
+        let (place, state) = (RwLock::default(), RwLock::new(state));
+        let (resume, flushing) = (ResumePlaces::default(), Mutex::new(()));
+        Segment { home, base_offset, created_ms, writable: true, place, state, resume, flushing }
     }
 
     /// Offset in the name of its files. Its first record is there or later.
@@ -210,9 +219,10 @@ impl Segment {
         self.state.read().size
     }
 
-    /// The path of its file with this suffix.
-    pub fn path(&self, suffix: &str) -> PathBuf {
-        self.home.path(self.base_offset, suffix)
+    /// Its [size](Segment::size) and the [offset](Segment::next_offset) after it, of one moment.
+    pub fn extent(&self) -> (u64, i64) {
+        let state = self.state.read();
+        (state.size, state.next_offset)
     }
 
     /// The log file; open for writing too, unless the segment was opened as [sealed](Segment::sealed). It is opened when it is
@@ -221,8 +231,9 @@ impl Segment {
         if let Some(file) = &self.state.read().log_file {
             return Ok(file.clone());
         }
-        let mode = if self.writable { OpenMode::ReadWrite } else { OpenMode::Read };
-        let opened = self.home.disk.open(&self.path(names::LOG), mode);
+        // A file that is gone must not come back.
+        let mode = if self.writable { OpenMode::Existing } else { OpenMode::Read };
+        let opened = self.open_file(names::LOG, mode);
         let file = opened.map_err(|source| self.io_error(names::LOG, source))?;
         Ok(self.state.write().log_file.get_or_insert(file).clone())
     }
@@ -243,34 +254,41 @@ impl Segment {
         self.state.write().aborted.push(transaction);
     }
 
-    /// The aborted transactions of this segment, in the order of their ends.
+    /// The aborted transactions of this segment, in the order of their ends. May wait for a disk, once if there are none.
     pub fn aborted(&self) -> Result<Vec<AbortedTransaction>, SegmentError> {
-        // Against a flush in between, which would move entries from memory to the file.
-        let _guard = self.flushing.lock();
+        // Before the file, for what goes from here is there by then.
+        let recent = self.state.read().aborted.clone();
         let mut entries = self.aborted_in_file()?;
-        entries.extend_from_slice(&self.state.read().aborted);
+        entries.extend(recent);
+        entries.sort_unstable_by_key(|entry| entry.last_offset);
+        entries.dedup();
         Ok(entries)
     }
 
     fn aborted_in_file(&self) -> Result<Vec<AbortedTransaction>, SegmentError> {
-        let path = self.path(names::TRANSACTION_INDEX);
-        let Some(bytes) = load_whole(&*self.home.disk, &path)? else { return Ok(Vec::new()) };
-        let entries = transaction_index::decode(&bytes, self.base_offset);
-        entries.map_err(|source| crate::files::FileError::Malformed { path, source }.into())
+        if self.state.read().has_transaction_index == Some(false) {
+            return Ok(Vec::new());
+        }
+        let place = self.place.read();
+        let bytes = load_whole(&*self.home.disk, &self.path_in(*place, names::TRANSACTION_INDEX))?;
+        self.state.write().has_transaction_index.get_or_insert(bytes.is_some());
+        // Of one that is being written the end may be missing; it is in memory then.
+        Ok(transaction_index::decode_prefix(&bytes.unwrap_or_default(), self.base_offset))
     }
 
     /// Writes the index entries that gathered to their files, and the files to the disk if asked to. With that, a later start
-    /// finds its way in the part of the log that lies below the recovery point: flush before moving that.
-    pub fn flush_indexes(&self, sync: bool) -> Result<(), SegmentError> {
+    /// finds its way in the part of the log that lies below the recovery point: flush before moving that. The transaction index is
+    /// on disk in any case, for nothing else says which records were aborted; true if its name was added to the directory.
+    pub fn flush_indexes(&self, sync: bool) -> Result<bool, SegmentError> {
         let _guard = self.flushing.lock();
         self.flush_guarded(sync)
     }
 
     /// The caller holds `flushing`.
-    fn flush_guarded(&self, sync: bool) -> Result<(), SegmentError> {
+    fn flush_guarded(&self, sync: bool) -> Result<bool, SegmentError> {
         self.flush_index(names::OFFSET_INDEX, sync, |state| &mut state.offsets)?;
         self.flush_index(names::TIME_INDEX, sync, |state| &mut state.times)?;
-        self.flush_aborted(sync)
+        self.flush_aborted()
     }
 
     fn flush_index<E: index::Entry>(
@@ -289,21 +307,23 @@ impl Segment {
         Ok(())
     }
 
-    fn flush_aborted(&self, sync: bool) -> Result<(), SegmentError> {
+    fn flush_aborted(&self) -> Result<bool, SegmentError> {
         let entries = self.state.read().aborted.clone();
         if entries.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         let before = self.aborted_in_file()?.len() * transaction_index::ENTRY_BYTES;
         let suffix = names::TRANSACTION_INDEX;
-        let written = self.write_index(suffix, before as u64, &transaction_index::encode(&entries), sync);
+        let written = self.write_index(suffix, before as u64, &transaction_index::encode(&entries), true);
         written.map_err(|source| self.io_error(suffix, source))?;
-        self.state.write().aborted.drain(..entries.len());
-        Ok(())
+        let mut state = self.state.write();
+        state.aborted.drain(..entries.len());
+        state.has_transaction_index = Some(true);
+        Ok(before == 0)
     }
 
     fn write_index(&self, suffix: &str, at: u64, bytes: &[u8], sync: bool) -> io::Result<()> {
-        let file = self.home.disk.open(&self.path(suffix), OpenMode::ReadWrite)?;
+        let file = self.open_file(suffix, OpenMode::ReadWrite)?;
         file.write_all_at(bytes, at)?;
         if sync { file.sync_data() } else { Ok(()) }
     }
@@ -312,7 +332,7 @@ impl Segment {
     /// when this returns.
     pub fn seal(&self) -> Result<(), SegmentError> {
         self.state.write().index_time(self.base_offset);
-        self.flush_indexes(true)
+        self.flush_indexes(true).map(drop)
     }
 
     /// What decides about the next roll.

@@ -40,6 +40,8 @@ pub struct SegmentRange {
     pub len: usize,
     /// Offset at which the first of them begins, which may lie before the one asked for.
     pub base_offset: i64,
+    /// The offset after the last of them, or a later one before that of the batch behind them.
+    pub end_offset: i64,
 }
 
 /// Where a range ends.
@@ -104,14 +106,19 @@ impl Segment {
         }
         if stop.position > position {
             let len = (stop.position - position) as usize;
-            return Ok(Some(SegmentRange { position, len, base_offset }));
+            let end_offset = stop.next_offset.unwrap_or_else(|| end.offset.min(self.next_offset()));
+            return Ok(Some(SegmentRange { position, len, base_offset, end_offset }));
         }
         if !min_one {
             return Ok(None);
         }
         let first = Headers::new(self, position, end_position)?.next()?;
-        let whole = |(_, header): (u64, BatchHeader)| header.size_in_bytes();
-        Ok(first.map(whole).map(|len| SegmentRange { position, len, base_offset }))
+        Ok(first.map(|(_, header)| SegmentRange {
+            position,
+            len: header.size_in_bytes(),
+            base_offset,
+            end_offset: header.next_offset(),
+        }))
     }
 
     /// Position and offset of the first batch that ends at an offset or later.
@@ -228,11 +235,45 @@ impl Segment {
         Ok(max)
     }
 
+    /// The largest timestamp in milliseconds, or when its file was last written if no record has one (Kafka's rule).
+    pub fn largest_timestamp(&self) -> Result<i64, SegmentError> {
+        match self.max_timestamp()? {
+            Some(max) if max.timestamp >= 0 => Ok(max.timestamp),
+            _ => self.log_file()?.modified_ms().map_err(|source| self.io_error(names::LOG, source)),
+        }
+    }
+
+    /// Max timestamp of the first batch, if there is one. A sealed segment is asked once.
+    pub fn first_timestamp(&self) -> Result<Option<i64>, SegmentError> {
+        let (known, size) = {
+            let state = self.state.read();
+            (state.first_timestamp, state.size)
+        };
+        if known.is_some() || size == 0 {
+            return Ok(known);
+        }
+        let first = Headers::new(self, 0, size)?.next()?.map(|(_, header)| header.max_timestamp);
+        self.state.write().first_timestamp = first;
+        self.release_file();
+        Ok(first)
+    }
+
+    /// The header of the last batch, if there is one.
+    pub fn last_batch(&self) -> Result<Option<BatchHeader>, SegmentError> {
+        let start = self.offset_floor(|_| true)?.map_or(0, |entry| u64::from(entry.position));
+        let mut headers = Headers::new(self, start, self.size())?;
+        let mut last = None;
+        while let Some((_, header)) = headers.next()? {
+            last = Some(header);
+        }
+        Ok(last)
+    }
+
     fn scan_max_timestamp(&self, end_position: u64) -> Result<Option<TimestampOffset>, SegmentError> {
         let mut headers = Headers::new(self, 0, end_position)?;
         let mut max: Option<TimestampOffset> = None;
         while let Some((_, header)) = headers.next()? {
-            if header.max_timestamp > max.map_or(-1, |max| max.timestamp) {
+            if header.records_count > 0 && header.max_timestamp > max.map_or(-1, |max| max.timestamp) {
                 max = Some(TimestampOffset { timestamp: header.max_timestamp, offset: header.last_offset() });
             }
         }
@@ -271,7 +312,7 @@ impl Segment {
             Floor::InFile(0) => return Ok(None),
             Floor::InFile(count) => count,
         };
-        let searched = match self.home.disk.open(&self.path(suffix), OpenMode::Read) {
+        let searched = match self.open_file(suffix, OpenMode::Read) {
             // An index that is missing only makes the way longer.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             opened => opened.and_then(|file| floor_in_file(&*file, count, holds)),

@@ -40,6 +40,8 @@ impl Segment {
     ) -> Result<(Segment, SegmentRecovery), SegmentError> {
         let segment = Segment::with(home, base_offset, created_ms, State::new(0, base_offset));
         let len = segment.file_len()?;
+        // Unlike the other indexes it was flushed, and nothing below the recovery point is looked at that could say it again.
+        segment.cut_aborted(recovery_point)?;
         let trusted = segment.trust_below(recovery_point, len, index_interval_bytes);
         if trusted.is_err() {
             // Then nothing is trusted; if the disk fails, it will fail again.
@@ -50,7 +52,9 @@ impl Segment {
     }
 
     fn file_len(&self) -> Result<u64, SegmentError> {
-        self.log_file()?.len().map_err(|source| self.io_error(names::LOG, source))
+        // Its name may have been lost with the power.
+        let opened = self.home.disk.open(&self.path(names::LOG), OpenMode::ReadWrite);
+        opened.and_then(|file| file.len()).map_err(|source| self.io_error(names::LOG, source))
     }
 
     /// Takes over what the indexes and headers say below an offset, and forgets the rest.
@@ -126,6 +130,7 @@ impl Segment {
         let before = self.size();
         let Some(located) = self.locate(offset, before)? else { return Ok(0) };
         self.flush_guarded(false)?;
+        self.cut_aborted(located.header.base_offset)?;
         self.trust_below(located.header.base_offset, before, index_interval_bytes)?;
         self.cut_log(located.position)?;
         Ok(before - located.position)
@@ -138,8 +143,8 @@ impl Segment {
         cut.map_err(|source| self.io_error(names::LOG, source))
     }
 
-    /// Drops the index entries at or above an offset, in files and memory, and those of batches beyond the log's end. What
-    /// does not ascend is dropped too.
+    /// Drops the entries of the two sparse indexes at or above an offset, in files and memory, and those of batches beyond the log's
+    /// end. What does not ascend is dropped too.
     fn cut_indexes(&self, offset: i64, len: u64) -> Result<(), SegmentError> {
         let end = u32::try_from(offset.saturating_sub(self.base_offset).max(0)).unwrap_or(u32::MAX);
         let within = |entry: &OffsetEntry| entry.relative_offset < end && u64::from(entry.position) < len;
@@ -149,7 +154,6 @@ impl Segment {
         let times = self.cut_index(names::TIME_INDEX, time_index::decode_prefix, |entry: &TimeEntry| {
             entry.relative_offset < indexed.min(end)
         })?;
-        self.cut_aborted(offset)?;
         self.set_indexes(offsets, times)
     }
 
@@ -170,6 +174,7 @@ impl Segment {
         Ok(SparseIndex::of_file(entries.len() as u32, entries.last().copied()))
     }
 
+    /// Drops the aborted transactions that end at an offset or above.
     fn cut_aborted(&self, offset: i64) -> Result<(), SegmentError> {
         let path = self.path(names::TRANSACTION_INDEX);
         self.state.write().aborted.retain(|entry| entry.last_offset < offset);

@@ -363,3 +363,22 @@ fn a_segment_that_was_not_closed_in_order_is_not_opened_as_if_it_were() {
 fn an_idle_segment_is_small() {
     assert!(size_of::<Segment>() <= 320, "{} bytes", size_of::<Segment>());
 }
+
+#[test]
+fn a_batch_that_compaction_left_without_records_has_no_timestamp_that_counts() {
+    let bench = Bench::new();
+    let segment = Segment::create(bench.home.clone(), 0, 0).expect("a segment");
+    let full = batches(0, 1, 30).remove(0);
+    let header = BatchHeader::parse(&full).expect("a batch");
+    let later = BatchHeader { base_offset: 3, max_timestamp: 9_000, ..header };
+    let empty = protocol::records::empty_batch(&later);
+    for batch in [&full, &empty] {
+        let at = segment.append(&BatchHeader::parse(batch).expect("a batch"), INTERVAL);
+        segment.log_file().expect("the file").write_all_at(batch, at).expect("room");
+    }
+    segment.seal().expect("room");
+    for segment in [segment, Segment::sealed(bench.home.clone(), 0, (full.len() + empty.len()) as u64, 6)] {
+        let max = segment.max_timestamp().expect("a segment").expect("a timestamp");
+        assert_eq!((max.timestamp, max.offset), (1_002, 2));
+    }
+}

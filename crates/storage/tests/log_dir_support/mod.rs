@@ -1,4 +1,5 @@
 //! A log directory on a simulated machine, and batches to append.
+#![allow(dead_code, reason = "each test uses a part")]
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,11 +20,12 @@ pub const NOW_MS: i64 = 1_700_000_000_000;
 
 /// A machine whose disk is this one.
 pub fn host(disk: &SimDisk, seed: u64) -> Host {
-    Host {
-        disk: Arc::new(disk.process()),
-        clock: Arc::new(ManualClock::new(NOW_MS)),
-        random: Arc::new(SeededRandom::new(seed)),
-    }
+    host_at(disk, seed, &Arc::new(ManualClock::new(NOW_MS)))
+}
+
+/// A machine whose disk and clock are these.
+pub fn host_at(disk: &SimDisk, seed: u64, clock: &Arc<ManualClock>) -> Host {
+    Host { disk: Arc::new(disk.process()), clock: clock.clone(), random: Arc::new(SeededRandom::new(seed)) }
 }
 
 /// Settings with a small journal.
@@ -72,7 +74,7 @@ pub fn read_all(log: &Log, mut offset: i64) -> Vec<(i64, Bytes)> {
         let bytes = match log.read(request).expect("it is there").data {
             SliceData::Empty => return batches,
             SliceData::Memory(slices) => slices.concat(),
-            SliceData::File { file, position, len } => {
+            SliceData::File { file, position, len, .. } => {
                 let mut bytes = vec![0; len];
                 assert_eq!(file.read_at(&mut bytes, position).expect("it is there"), len);
                 bytes

@@ -1,36 +1,39 @@
 //! How a tool comes to a cluster: the address on its line, and Kafka's client settings.
 
 use std::future::Future;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use client::{ClientOptions, Cluster};
+use clap::Args;
+use client::{Backoff, ClientOptions, Cluster, ProducerOptions, TransactionOptions};
 use config::Properties;
 use protocol::compression::Compression;
 
+pub use super::table::Output;
 use crate::failure::Failure;
+use crate::progress::waiting;
 
 /// Client settings that a tool may be given and that say nothing to this client.
-const WITHOUT_MEANING: [&str; 14] = [
+const WITHOUT_MEANING: [&str; 11] = [
     "bootstrap.servers",
     "client.dns.lookup",
     "client.rack",
-    "connections.max.idle.ms",
     "enable.metrics.push",
     "key.deserializer",
     "key.serializer",
-    "metadata.max.age.ms",
     "metric.reporters",
     "receive.buffer.bytes",
-    "reconnect.backoff.ms",
     "send.buffer.bytes",
     "value.deserializer",
     "value.serializer",
 ];
 
+/// How connections can be protected, of which only the first is there: nothing that is to be protected may go unprotected.
+const SECURITY_PROTOCOLS: [&str; 4] = ["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"];
+
 /// Client settings that are heeded.
-const HEEDED: [&str; 29] = [
+const HEEDED: &[&str] = &[
     "acks",
     "auto.commit.interval.ms",
     "auto.offset.reset",
@@ -38,6 +41,7 @@ const HEEDED: [&str; 29] = [
     "buffer.memory",
     "client.id",
     "compression.type",
+    "connections.max.idle.ms",
     "default.api.timeout.ms",
     "delivery.timeout.ms",
     "enable.auto.commit",
@@ -45,22 +49,104 @@ const HEEDED: [&str; 29] = [
     "fetch.max.bytes",
     "fetch.max.wait.ms",
     "group.id",
+    "group.instance.id",
     "group.protocol",
+    "group.remote.assignor",
     "heartbeat.interval.ms",
     "isolation.level",
     "linger.ms",
     "max.block.ms",
     "max.partition.fetch.bytes",
     "max.poll.interval.ms",
+    "max.poll.records",
     "max.request.size",
+    "metadata.max.age.ms",
+    "partition.assignment.strategy",
+    "reconnect.backoff.max.ms",
+    "reconnect.backoff.ms",
     "request.timeout.ms",
     "retries",
+    "retry.backoff.max.ms",
     "retry.backoff.ms",
     "security.protocol",
     "session.timeout.ms",
     "socket.connection.setup.timeout.ms",
+    "transaction.timeout.ms",
     "transactional.id",
 ];
+
+/// Under which title help tells of the flags by which a cluster is come to.
+pub const CLUSTER: &str = "Cluster";
+
+/// How an administrator comes to a cluster: by its brokers, or by its controllers.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Nodes {
+    /// Brokers to come to the cluster by
+    #[arg(long, global = true, value_name = "HOST:PORT", value_delimiter = ',', help_heading = CLUSTER)]
+    pub bootstrap_server: Vec<String>,
+    /// Controllers to come to the cluster by
+    #[arg(long, global = true, value_name = "HOST:PORT", value_delimiter = ',', help_heading = CLUSTER)]
+    pub bootstrap_controller: Vec<String>,
+    /// Client settings from a properties file
+    #[arg(long, global = true, alias = "config", value_name = "FILE", help_heading = CLUSTER)]
+    pub command_config: Option<PathBuf>,
+}
+
+impl Nodes {
+    /// Whether the cluster is come to by nothing, or by both.
+    pub fn is_missing_or_double(&self) -> bool {
+        self.bootstrap_server.is_empty() == self.bootstrap_controller.is_empty()
+    }
+
+    /// Comes to the cluster as an administrator.
+    pub async fn connect(&self) -> Result<Cluster, Failure> {
+        let servers: Vec<String> =
+            self.bootstrap_server.iter().chain(&self.bootstrap_controller).cloned().collect();
+        administrate(&servers, self.command_config.as_deref()).await
+    }
+
+    /// The same by the settings of a server, of which only those of clients count.
+    pub async fn connect_by(&self, server: &Properties) -> Result<Cluster, Failure> {
+        let servers: Vec<String> =
+            self.bootstrap_server.iter().chain(&self.bootstrap_controller).cloned().collect();
+        let heeded = server.iter().filter(|(key, _)| HEEDED.contains(key));
+        let settings = Settings { properties: heeded.collect() };
+        settings.refuse_what_is_not_there()?;
+        connect(&servers, settings.client("yeoul-admin", "default.api.timeout.ms")?).await
+    }
+}
+
+/// How an administrator comes to a cluster by its brokers.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Brokers {
+    /// Brokers to come to the cluster by
+    #[arg(long, global = true, value_name = "HOST:PORT", value_delimiter = ',', help_heading = CLUSTER)]
+    pub bootstrap_server: Vec<String>,
+    /// Client settings from a properties file
+    #[arg(long, global = true, value_name = "FILE", help_heading = CLUSTER)]
+    pub command_config: Option<PathBuf>,
+}
+
+impl Brokers {
+    /// Comes to the cluster as an administrator.
+    pub async fn connect(&self) -> Result<Cluster, Failure> {
+        administrate(&self.bootstrap_server, self.command_config.as_deref()).await
+    }
+
+    /// The same, where the cluster may take so long to answer whatever the settings say.
+    pub async fn connect_within(&self, patience: Duration) -> Result<Cluster, Failure> {
+        let options = administration(self.command_config.as_deref())?;
+        connect(&self.bootstrap_server, ClientOptions { retry_for: patience, ..options }).await
+    }
+}
+
+async fn administrate(servers: &[String], settings: Option<&Path>) -> Result<Cluster, Failure> {
+    connect(servers, administration(settings)?).await
+}
+
+fn administration(settings: Option<&Path>) -> Result<ClientOptions, Failure> {
+    Settings::read(settings, &[])?.client("yeoul-admin", "default.api.timeout.ms")
+}
 
 /// Client settings in Kafka's keys: those of a file, over them those of the command line.
 #[derive(Clone, Debug, Default)]
@@ -87,16 +173,16 @@ impl Settings {
     }
 
     fn refuse_what_is_not_there(&self) -> Result<(), Failure> {
-        // What can be had is all that they may say.
-        self.one_of("security.protocol", &["PLAINTEXT"])?;
-        self.one_of("group.protocol", &["classic"])?;
-        if self.text("transactional.id").is_some() {
-            return Err(Failure::failed("transactional.id is not supported yet"));
-        }
         for (key, _) in self.properties.iter() {
             if !HEEDED.contains(&key) && !WITHOUT_MEANING.contains(&key) {
                 tracing::warn!("the setting {key} is not used");
             }
+        }
+        let protocol = self.one_of("security.protocol", &SECURITY_PROTOCOLS)?;
+        if let Some(protocol) = protocol.filter(|protocol| !protocol.eq_ignore_ascii_case("PLAINTEXT")) {
+            return Err(Failure::Failed(format!(
+                "security.protocol={protocol} is not supported yet: connections are PLAINTEXT"
+            )));
         }
         Ok(())
     }
@@ -152,6 +238,20 @@ impl Settings {
         Ok(Compression::from_name(&name).unwrap_or_default())
     }
 
+    /// Pauses that grow, by the settings of this name; the first bounds the others if it is the larger one.
+    fn backoff(&self, name: &str, usual: Backoff) -> Result<Backoff, Failure> {
+        let first = self.millis(&format!("{name}.ms"), usual.first)?;
+        let max = self.millis(&format!("{name}.max.ms"), usual.max)?;
+        Ok(Backoff { first, max: max.max(first) })
+    }
+
+    /// A negative number stands for connections that may be idle for ever.
+    fn idle_max(&self, usual: Duration) -> Result<Duration, Failure> {
+        let key = "connections.max.idle.ms";
+        let millis = self.number(key, i64::try_from(usual.as_millis()).unwrap_or(i64::MAX))?;
+        Ok(Duration::from_millis(u64::try_from(millis).unwrap_or(i64::MAX as u64)))
+    }
+
     /// How the client behaves; `patience` is the setting that says how long it tries.
     pub fn client(&self, client_id: &str, patience: &str) -> Result<ClientOptions, Failure> {
         let usual = ClientOptions::default();
@@ -163,13 +263,17 @@ impl Settings {
                 .min(retry_for),
             request_timeout: self.millis("request.timeout.ms", usual.request_timeout)?,
             retry_for,
-            retry_backoff: self.millis("retry.backoff.ms", usual.retry_backoff)?,
+            retry_backoff: self.backoff("retry.backoff", usual.retry_backoff)?,
+            reconnect_backoff: self.backoff("reconnect.backoff", usual.reconnect_backoff)?,
+            idle_max: self.idle_max(usual.idle_max)?,
+            metadata_age_max: self.millis("metadata.max.age.ms", usual.metadata_age_max)?,
             ..usual
         })
     }
 }
 
-fn invalid(key: &str, value: &str, why: &str) -> Failure {
+/// Kafka's words about a value that a setting cannot have.
+pub fn invalid(key: &str, value: &str, why: &str) -> Failure {
     Failure::Failed(format!("Invalid value {value} for configuration {key}: {why}"))
 }
 
@@ -189,6 +293,62 @@ pub fn parse_pairs(pairs: &[String]) -> Result<Vec<(String, String)>, Failure> {
     pairs.iter().map(parse).collect()
 }
 
+/// How a producer sends by these settings. Whether twice is once follows from the acknowledgements where nothing says it.
+pub fn producer_options(settings: &Settings) -> Result<ProducerOptions, Failure> {
+    let usual = ProducerOptions::default();
+    let acks = match settings.one_of("acks", &["all", "-1", "0", "1"])? {
+        Some("0") => 0,
+        Some("1") => 1,
+        _ => -1,
+    };
+    let idempotent = settings.boolean("enable.idempotence", acks == -1)?;
+    if idempotent && acks != -1 {
+        let words = "Must set acks to all in order to use the idempotent producer. \
+                     Otherwise we cannot guarantee idempotence.";
+        return Err(Failure::failed(words));
+    }
+    if settings.text("transactional.id").is_some() && !idempotent {
+        return Err(Failure::failed("Cannot set a transactional.id without also enabling idempotence."));
+    }
+    Ok(ProducerOptions {
+        acks,
+        idempotent,
+        linger: settings.millis("linger.ms", usual.linger)?,
+        batch_bytes: settings.number("batch.size", usual.batch_bytes)?,
+        compression: settings.compression()?,
+        partitioner: usual.partitioner,
+        delivery_timeout: settings.millis("delivery.timeout.ms", usual.delivery_timeout)?,
+        retries: settings.number("retries", usual.retries)?,
+        request_bytes_max: settings.number("max.request.size", usual.request_bytes_max)?,
+        // A buffer for nothing would take nothing.
+        buffer_bytes: settings.number("buffer.memory", usual.buffer_bytes)?.max(1),
+    })
+}
+
+/// Under which name a producer makes transactions by these settings, if it does.
+pub fn transaction_options(settings: &Settings) -> Result<Option<TransactionOptions>, Failure> {
+    let timeout = settings.number::<i32>("transaction.timeout.ms", 60_000)?;
+    let timeout = Duration::from_millis(u64::try_from(timeout).unwrap_or(0));
+    let named = |id: &str| TransactionOptions { transactional_id: id.to_owned(), timeout };
+    Ok(settings.text("transactional.id").map(named))
+}
+
+/// Refuses a name for transactions where none are begun, in the words of Kafka's producer.
+pub fn refuse_transactions(settings: &Settings, topic: &str) -> Result<(), Failure> {
+    match transaction_options(settings)? {
+        Some(_) => Err(Failure::Failed(format!(
+            "Cannot add partition of {topic} to transaction before completing a call to initTransactions"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// The time of now in milliseconds since 1970.
+pub fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
 /// Runs what waits for sockets.
 pub fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime =
@@ -199,9 +359,15 @@ pub fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, 
     result
 }
 
+/// A cluster that need not be there yet: who reads waits for it, as Kafka's consumer does.
+pub async fn expect(servers: &[String], options: ClientOptions) -> Result<Cluster, Failure> {
+    Ok(Cluster::of(&servers.join(","), options).await?)
+}
+
 /// Comes to a cluster, within the time that the options give.
 pub async fn connect(servers: &[String], options: ClientOptions) -> Result<Cluster, Failure> {
-    Ok(Cluster::connect(&servers.join(","), options).await?)
+    let servers = servers.join(",");
+    Ok(waiting(format!("connecting to {servers}"), Cluster::connect(&servers, options)).await?)
 }
 
 #[cfg(test)]
@@ -237,10 +403,11 @@ mod tests {
 
     #[test]
     fn what_this_client_cannot_do_is_refused_and_not_passed_over() {
-        assert!(settings(&["security.protocol=SASL_SSL"]).is_err());
-        assert!(settings(&["group.protocol=consumer"]).is_err());
-        assert!(settings(&["transactional.id=t"]).is_err());
-        assert!(settings(&["security.protocol=PLAINTEXT", "group.protocol=classic"]).is_ok());
+        let words = "security.protocol=SASL_SSL is not supported yet: connections are PLAINTEXT";
+        let refused = settings(&["security.protocol=SASL_SSL"]).map(|_| ());
+        assert_eq!(refused, Err(Failure::Failed(words.to_owned())));
+        assert!(settings(&["security.protocol=nonsense"]).is_err());
+        assert!(settings(&["security.protocol=PLAINTEXT"]).is_ok());
     }
 
     #[test]

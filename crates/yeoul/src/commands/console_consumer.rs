@@ -2,6 +2,8 @@
 
 mod arguments;
 mod format;
+mod internal;
+mod json;
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -10,9 +12,10 @@ use client::{ClientError, Consumer, ConsumerRecord};
 use tokio::time::timeout;
 
 pub use arguments::ConsoleConsumerArgs;
-use arguments::{Plan, Source};
+use arguments::{Plan, Source, Writer};
 
-use super::cluster::{block_on, connect};
+use super::cluster::{block_on, expect};
+use super::java_text;
 use crate::failure::{Failure, say};
 use crate::interrupt::{Interrupt, insist};
 
@@ -44,7 +47,8 @@ struct Printer {
 /// Why no more records are waited for.
 enum End {
     Enough,
-    TimedOut,
+    /// With the reason. Kafka's tool ends well all the same.
+    CannotRead(String),
     Failed(Failure),
 }
 
@@ -61,8 +65,8 @@ impl Printer {
         close(consumer).await;
         match end {
             End::Enough => Ok(()),
-            End::TimedOut => {
-                tracing::error!("Error processing message, terminating consumer process: no record in time");
+            End::CannotRead(why) => {
+                tracing::error!("Error processing message, terminating consumer process: {why}");
                 Ok(())
             }
             End::Failed(failure) => Err(failure),
@@ -73,8 +77,9 @@ impl Printer {
         while self.plan.max_messages.is_none_or(|max| self.written < max) {
             let records = match next(consumer, self.plan.timeout).await {
                 Ok(Some(records)) => records,
-                Ok(None) => return End::TimedOut,
-                Err(error) => return End::Failed(error.into()),
+                Ok(None) => return End::CannotRead("no record in time".to_owned()),
+                Err(error) if error.is_astray() => return End::Failed(error.into()),
+                Err(error) => return End::CannotRead(error.to_string()),
             };
             if let Err(failure) = self.write(consumer, &records) {
                 return End::Failed(failure);
@@ -113,8 +118,17 @@ impl Printer {
     }
 
     fn format(&self, record: &ConsumerRecord, lines: &mut Vec<u8>) -> Result<(), Failure> {
-        let Some(writer) = &self.plan.writer else { return Ok(()) };
-        match writer.write(record, lines) {
+        let written = match &self.plan.writer {
+            Writer::Lines(writer) => writer.write(record, lines),
+            Writer::LinesAndLog(writer) => {
+                log(record);
+                writer.write(record, lines)
+            }
+            Writer::Json(writer) => writer.write(record, lines),
+            Writer::Internal(internal) => internal.write(record, lines),
+            Writer::Nothing => Ok(()),
+        };
+        match written {
             Err(why) if self.plan.skip_errors => {
                 tracing::error!("Error processing message, skipping this message: {why}");
                 Ok(())
@@ -124,8 +138,16 @@ impl Printer {
     }
 }
 
+fn log(record: &ConsumerRecord) {
+    let text = |bytes: &Option<bytes::Bytes>| {
+        bytes.as_ref().map_or("null".into(), |bytes| java_text::utf8(bytes).into_owned())
+    };
+    let (time, key, value) = (record.timestamp, text(&record.key), text(&record.value));
+    tracing::info!("{:?}:{time}, key:{key}, value:{value}", record.timestamp_type);
+}
+
 async fn consumer(plan: &Plan) -> Result<Consumer, Failure> {
-    let cluster = connect(&plan.servers, plan.client.clone()).await?;
+    let cluster = expect(&plan.servers, plan.client.clone()).await?;
     let options = plan.consumer.clone();
     Ok(match &plan.source {
         Source::Partition(topic, partition, start) => {

@@ -6,17 +6,15 @@ mod lines;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use client::{ClientError, Producer, ProducerRecord, Receipt};
+use client::{ClientError, Fate, Producer, ProducerRecord, Receipt};
 use protocol::ErrorCode;
-use tokio::sync::oneshot::error::TryRecvError;
 
 pub use arguments::ConsoleProducerArgs;
 use arguments::Plan;
 
-use super::cluster::{block_on, connect};
+use super::cluster::{block_on, connect, now_ms};
 use crate::failure::Failure;
 use crate::interrupt::{Interrupt, insist};
 
@@ -101,8 +99,13 @@ impl Sender {
     }
 
     async fn send_line(&mut self, line: &Bytes) -> Result<(), Failure> {
+        if let Some(refusal) = self.plan.refusal.take() {
+            return Err(refusal);
+        }
         self.lines += 1;
         let parts = self.plan.format.parse(line, self.lines).map_err(Failure::Failed)?;
+        let parts =
+            parts.typed(self.plan.key_type, self.plan.value_type, self.lines).map_err(Failure::Failed)?;
         let sketch = Sketch {
             key_bytes: parts.key.as_ref().map(Bytes::len),
             value_bytes: parts.value.as_ref().map(Bytes::len),
@@ -125,22 +128,20 @@ impl Sender {
 
     /// Waits for the fate of the oldest record.
     async fn next_fate(&mut self) {
-        let Some((_, receipt)) = self.receipts.front_mut() else { return };
-        let fate = receipt.await.unwrap_or_else(|_| Err(Arc::new(lost())));
-        let sketch = self.receipts.pop_front().map(|(sketch, _)| sketch);
-        self.judge(sketch, fate.err());
+        let Some((_, receipt)) = self.receipts.front() else { return };
+        let fate = receipt.fate().await;
+        self.judge_first(fate);
     }
 
     fn take_known_fates(&mut self) {
-        while let Some((_, receipt)) = self.receipts.front_mut() {
-            let error = match receipt.try_recv() {
-                Ok(fate) => fate.err(),
-                Err(TryRecvError::Empty) => return,
-                Err(TryRecvError::Closed) => Some(Arc::new(lost())),
-            };
-            let sketch = self.receipts.pop_front().map(|(sketch, _)| sketch);
-            self.judge(sketch, error);
+        while let Some(fate) = self.receipts.front().and_then(|(_, receipt)| receipt.known_fate()) {
+            self.judge_first(fate);
         }
+    }
+
+    fn judge_first(&mut self, fate: Fate) {
+        let sketch = self.receipts.pop_front().map(|(sketch, _)| sketch);
+        self.judge(sketch, fate.err());
     }
 
     fn judge(&mut self, sketch: Option<Sketch>, error: Option<Arc<ClientError>>) {
@@ -180,15 +181,6 @@ impl Sender {
 fn is_about_the_record(error: &ClientError) -> bool {
     let codes = [ErrorCode::MessageTooLarge, ErrorCode::RecordListTooLarge, ErrorCode::InvalidRecord];
     error.code().is_some_and(|code| codes.contains(&code))
-}
-
-fn lost() -> ClientError {
-    ClientError::refused(ErrorCode::UnknownServerError)
-}
-
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use host::Host;
 use protocol::Uuid;
 use quorum::Formatting;
 use server::net::TcpSockets;
-use server::{Server, ServerOptions};
+use server::{Loggers, Server, ServerOptions};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::failure::Failure;
@@ -16,6 +16,9 @@ const EXAMPLES: &str = "\
   yeoul server
   yeoul server --data /var/lib/yeoul
   yeoul server server.properties --override listeners=PLAINTEXT://127.0.0.1:9192";
+
+/// As many open files as do for some thousand connections and segments.
+const OPEN_FILES_ENOUGH: u64 = 16_384;
 
 /// Runs a broker: with Kafka's properties file, or without any file.
 #[derive(Debug, clap::Args)]
@@ -43,14 +46,15 @@ enum Destage {
 }
 
 /// Runs the broker until SIGTERM or SIGINT.
-pub fn run(args: &ServerArgs) -> Result<(), Failure> {
-    serve(args).map_err(|reason| Failure::failed(format_args!("yeoul server: {reason}")))
+pub fn run(args: &ServerArgs, loggers: Loggers) -> Result<(), Failure> {
+    serve(args, loggers).map_err(|reason| Failure::failed(format_args!("yeoul server: {reason}")))
 }
 
-fn serve(args: &ServerArgs) -> Result<(), String> {
+fn serve(args: &ServerArgs, loggers: Loggers) -> Result<(), String> {
     let (properties, fresh_data) = properties(args)?;
     let (config, notices) = BrokerConfig::new(&properties).map_err(|errors| all(&errors))?;
     tell(&notices);
+    tell_open_files(host::raise_open_files());
     let host = Host::real();
     if let Some(data) = &fresh_data {
         format_standalone(&host, &config).map_err(|reason| format!("{}: {reason}", data.display()))?;
@@ -59,23 +63,27 @@ fn serve(args: &ServerArgs) -> Result<(), String> {
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
-        let server = Server::start(host, &TcpSockets, config, options(args)).await;
+        let server = Server::start(host, &TcpSockets, config, options(args, loggers)).await;
         let server = server.map_err(|error| error.to_string())?;
         greet(&server, fresh_data.as_deref());
-        tokio::select! {
-            _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
-            _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
-        }
-        server.stop().await.map_err(|error| format!("the broker did not stop in order: {error}"))
+        let failure = tokio::select! {
+            _ = terminate.recv() => None,
+            _ = interrupt.recv() => None,
+            reason = server.failed() => Some(reason),
+        };
+        tracing::info!("stopping");
+        let stopped =
+            server.stop().await.map_err(|error| format!("the broker did not stop in order: {error}"));
+        failure.map_or(stopped, Err)
     })
 }
 
-fn options(args: &ServerArgs) -> ServerOptions {
+fn options(args: &ServerArgs, loggers: Loggers) -> ServerOptions {
     let destage = match args.destage {
         Destage::Direct => storage::DestageMode::Direct,
         Destage::Buffered => storage::DestageMode::Buffered,
     };
-    ServerOptions { destage }
+    ServerOptions { destage, loggers: Some(loggers) }
 }
 
 /// The settings, and where a node without a file has its data.
@@ -118,6 +126,18 @@ fn all(errors: &[ConfigError]) -> String {
 fn tell(notices: &[Notice]) {
     for notice in notices {
         tracing::warn!(hint = notice.hint.as_deref(), "{}", notice.message);
+    }
+}
+
+/// Each connection takes one, each segment that is read up to two.
+fn tell_open_files(limit: u64) {
+    if limit < OPEN_FILES_ENOUGH {
+        tracing::warn!(
+            limit,
+            "few files and connections may be open at once: raise the limit, as by `ulimit -n 100000`"
+        );
+    } else {
+        tracing::debug!(limit, "files and connections that may be open at once");
     }
 }
 

@@ -2,7 +2,9 @@
 
 mod format;
 mod info;
+mod initial_voters;
 mod recover;
+mod scram;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -12,7 +14,10 @@ use clap::{Args, Subcommand};
 use host::{Host, Random};
 use protocol::Uuid;
 
+use super::HELP;
 use super::cluster::read_properties;
+use super::feature_levels;
+use super::table::Form;
 use crate::failure::Failure;
 
 const EXAMPLES: &str = "\
@@ -22,7 +27,7 @@ const EXAMPLES: &str = "\
 
 /// What is to be done with log directories.
 #[derive(Args, Debug)]
-#[command(help_template = super::HELP, before_help = EXAMPLES, disable_help_subcommand = true)]
+#[command(help_template = HELP, before_help = EXAMPLES, disable_help_subcommand = true)]
 pub struct StorageArgs {
     #[command(subcommand)]
     action: Action,
@@ -33,9 +38,17 @@ enum Action {
     /// Make log directories ready for a new node
     Format(format::FormatArgs),
     /// Tell whose the log directories are
-    Info(ConfigFile),
+    #[command(help_template = HELP, before_help = "yeoul storage info --config server.properties")]
+    Info(Info),
     /// Make a uuid, as for a cluster
+    #[command(help_template = HELP, before_help = "yeoul storage random-uuid")]
     RandomUuid,
+    /// Tell which levels of features a release comes with
+    #[command(help_template = HELP, before_help = "yeoul storage version-mapping --release-version 4.0")]
+    VersionMapping(Release),
+    /// Tell what levels of features need
+    #[command(help_template = HELP, before_help = "yeoul storage feature-dependencies --feature transaction.version=2")]
+    FeatureDependencies(Levels),
     /// Make log directories that a crash has left plain Kafka's again
     Recover(recover::RecoverArgs),
 }
@@ -48,20 +61,58 @@ pub struct ConfigFile {
     config: PathBuf,
 }
 
+/// Whose directories are looked at.
+#[derive(Args, Debug)]
+struct Info {
+    #[command(flatten)]
+    file: ConfigFile,
+    #[command(flatten)]
+    form: Form,
+}
+
+/// A release.
+#[derive(Args, Debug)]
+struct Release {
+    /// As 4.3 or 4.0-IV1 [default: the newest]
+    #[arg(long, short, value_name = "VERSION")]
+    release_version: Option<String>,
+    #[command(flatten)]
+    form: Form,
+}
+
+/// Levels of features.
+#[derive(Args, Debug)]
+struct Levels {
+    /// The level of a feature, as group.version=1
+    #[arg(long, short, required = true, value_name = "FEATURE=LEVEL")]
+    feature: Vec<String>,
+    #[command(flatten)]
+    form: Form,
+}
+
 /// Does it.
 pub fn run(args: StorageArgs) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     match args.action {
         Action::Format(args) => format::run(&Host::real(), &args, &mut out),
-        Action::Info(file) => info::run(&Host::real(), &read_config(&file.config)?, &mut out),
+        Action::Info(Info { file, form }) => {
+            info::run(&Host::real(), &read_config(&file.config)?, form.output, &mut out)
+        }
         Action::RandomUuid => Ok(writeln!(out, "{}", random_uuid(&*Host::real().random))?),
+        Action::VersionMapping(Release { release_version, form }) => {
+            let text = feature_levels::version_mapping(release_version.as_deref(), form.output)?;
+            Ok(write!(out, "{text}")?)
+        }
+        Action::FeatureDependencies(Levels { feature, form }) => {
+            Ok(write!(out, "{}", feature_levels::dependencies(&feature, form.output)?)?)
+        }
         Action::Recover(args) => recover::run(&Host::real(), &args, &mut out),
     }
 }
 
 /// The node's settings out of its file, with a line for each that is wrong.
 fn read_config(file: &Path) -> Result<BrokerConfig, Failure> {
-    let read = BrokerConfig::new(&read_properties(file)?);
+    let read = BrokerConfig::at_rest(&read_properties(file)?);
     let (config, notices) = read.map_err(|errors| {
         let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
         Failure::Failed(lines.join("\n"))
@@ -80,7 +131,7 @@ fn directories(config: &BrokerConfig) -> Vec<PathBuf> {
 }
 
 /// A random uuid that no command line takes for a flag.
-fn random_uuid(random: &dyn Random) -> Uuid {
+pub fn random_uuid(random: &dyn Random) -> Uuid {
     loop {
         let mut bytes = [0; 16];
         random.fill(&mut bytes);

@@ -2,7 +2,6 @@
 
 mod arguments;
 mod describe;
-mod order;
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -10,13 +9,17 @@ use std::io::{self, Write};
 use client::{ClientError, Cluster, DescribedTopic, NewTopic};
 use protocol::ErrorCode;
 use protocol::messages::describe_configs_response::DescribeConfigsResourceResult;
+use serde_json::{Value, json};
 
 pub use arguments::TopicsArgs;
 use arguments::{Action, Creation};
 use describe::Topic;
 
-use super::cluster::{Settings, block_on, connect};
+use super::cluster::block_on;
+use super::java_order::{USUAL_CAPACITY, name_hash, sort_as_java_map};
+use super::table::{Output, Table};
 use crate::failure::Failure;
+use crate::progress::waiting;
 use crate::topic_filter::TopicFilter;
 
 /// The source of a setting that nobody has set.
@@ -37,9 +40,7 @@ pub fn run(args: TopicsArgs) -> Result<(), Failure> {
 
 async fn act(args: &TopicsArgs, out: &mut impl Write) -> Result<(), Failure> {
     let action = args.action()?;
-    let settings = Settings::read(args.command_config.as_deref(), &[])?;
-    let options = settings.client("yeoul-topics", "default.api.timeout.ms")?;
-    let mut cluster = connect(&args.bootstrap_server, options).await?;
+    let mut cluster = args.brokers.connect().await?;
     match action {
         Action::Create(creation) => create(&mut cluster, creation, args.if_not_exists, out).await,
         Action::List => list(&mut cluster, args, out).await,
@@ -71,6 +72,11 @@ async fn create(
 
 async fn list(cluster: &mut Cluster, args: &TopicsArgs, out: &mut impl Write) -> Result<(), Failure> {
     let names = names(cluster, args).await?;
+    if args.form.output == Output::Json {
+        let mut table = Table::new(&["Topic"]);
+        names.iter().for_each(|name| table.add([json!(name)]));
+        return Ok(write!(out, "{}", table.show(Output::Json))?);
+    }
     Ok(writeln!(out, "{}", names.join("\n"))?)
 }
 
@@ -96,18 +102,27 @@ async fn alter(
 
 async fn describe(cluster: &mut Cluster, args: &TopicsArgs, out: &mut impl Write) -> Result<(), Failure> {
     let names = existing(cluster, args).await?;
-    let mut topics = cluster.describe_topics(&names).await?;
+    let what = format!("describing {} topics", names.len());
+    let mut topics = waiting(what, cluster.describe_topics(&names)).await?;
     let count = topics.len();
-    order::sort_as_java_map(&mut topics, count, |topic| &topic.name);
+    sort_as_java_map(&mut topics, count, |topic| name_hash(&topic.name));
     let names: Vec<String> = topics.iter().map(|topic| topic.name.clone()).collect();
     let configs = configs(cluster, &names).await?;
     let live = live_brokers(cluster).await?;
+    let mut told = Vec::new();
     for (described, configs) in topics.into_iter().zip(configs) {
-        for line in describe::lines(&topic(described, configs), args.selection(), &live) {
-            writeln!(out, "{line}")?;
+        let topic = topic(described, configs);
+        match args.form.output {
+            Output::Text => describe::lines(&topic, args.selection(), &live)
+                .iter()
+                .try_for_each(|line| writeln!(out, "{line}"))?,
+            Output::Json => told.extend(describe::json(&topic, args.selection(), &live)),
         }
     }
-    Ok(())
+    match args.form.output {
+        Output::Text => Ok(()),
+        Output::Json => Ok(writeln!(out, "{}", Value::from(told))?),
+    }
 }
 
 async fn configs(
@@ -123,7 +138,7 @@ async fn live_brokers(cluster: &mut Cluster) -> Result<Vec<i32>, ClientError> {
 }
 
 fn topic(described: DescribedTopic, mut configs: Vec<DescribeConfigsResourceResult>) -> Topic {
-    order::sort_as_java_map(&mut configs, order::USUAL_CAPACITY, |config| &config.name);
+    sort_as_java_map(&mut configs, USUAL_CAPACITY, |config| name_hash(&config.name));
     let min_isr = configs.iter().find(|config| config.name == "min.insync.replicas");
     let min_isr = min_isr.and_then(|config| config.value.as_ref()?.parse().ok()).unwrap_or(1);
     let own = configs.into_iter().filter(|config| config.config_source != DEFAULT_CONFIG);

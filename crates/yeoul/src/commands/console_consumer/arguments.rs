@@ -1,27 +1,35 @@
 //! The flags of `yeoul console-consumer`, and what they come to.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use client::{ClientOptions, ConsumerOptions, GroupOptions, Start, Topics};
 
 use super::format::LineWriter;
+use super::internal::Internal;
+use super::json::JsonWriter;
 use crate::commands::HELP;
-use crate::commands::cluster::{Settings, parse_pairs, read_properties};
+use crate::commands::cluster::{Output, Settings, parse_pairs, read_properties};
+use crate::commands::consumer_settings::{consumer_options, group_options, reset_policy};
+use crate::commands::field_type::FieldType;
+use crate::commands::offered::Offered;
 use crate::failure::Failure;
-use crate::topic_filter::TopicFilter;
+use crate::topic_filter;
 
 const EXAMPLES: &str = "\
   yeoul console-consumer --bootstrap-server 127.0.0.1:9092 --topic flights --from-beginning
   yeoul console-consumer --bootstrap-server 127.0.0.1:9092 --topic flights --group airports \\
       --formatter-property print.key=true --formatter-property print.timestamp=true
-  yeoul console-consumer --bootstrap-server 127.0.0.1:9092 --topic flights --partition 0 --offset 1000 --max-messages 10";
+  yeoul console-consumer --bootstrap-server 127.0.0.1:9092 --topic flights --partition 0 --offset 1000 --max-messages 10
+  yeoul console-consumer --bootstrap-server 127.0.0.1:9092 --topic flights --from-beginning --output json --key-format long
+  yeoul console-consumer --bootstrap-server 127.0.0.1:9092 --topic __consumer_offsets --from-beginning \\
+      --formatter org.apache.kafka.tools.consumer.OffsetsMessageFormatter";
 
 /// The formatters that there are, by the names that Kafka's users know.
 const DEFAULT_FORMATTER: &str = "org.apache.kafka.tools.consumer.DefaultMessageFormatter";
 const NO_OP_FORMATTER: &str = "org.apache.kafka.tools.consumer.NoOpMessageFormatter";
+const LOGGING_FORMATTER: &str = "org.apache.kafka.tools.consumer.LoggingMessageFormatter";
 
 /// Which records are written, and how.
 #[derive(Args, Debug, Default)]
@@ -40,7 +48,7 @@ pub struct ConsoleConsumerArgs {
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub partition: Option<i32>,
     /// Where to begin in the partition: earliest, latest or an offset [default: latest]
-    #[arg(long, allow_hyphen_values = true)]
+    #[arg(long, allow_hyphen_values = true, hide_possible_values = true, value_parser = Offered(&["earliest", "latest"]))]
     pub offset: Option<String>,
     /// Begin with the oldest record where the group has no place of its own
     #[arg(long)]
@@ -56,19 +64,29 @@ pub struct ConsoleConsumerArgs {
     #[arg(long, value_name = "MS", allow_negative_numbers = true)]
     pub timeout_ms: Option<i64>,
     /// read_committed or read_uncommitted [default: read_uncommitted]
-    #[arg(long, value_name = "LEVEL")]
+    #[arg(long, value_name = "LEVEL", hide_possible_values = true, value_parser = Offered(&["read_committed", "read_uncommitted"]))]
     pub isolation_level: Option<String>,
     /// Go on after a record that cannot be written as asked
     #[arg(long)]
     pub skip_message_on_error: bool,
 
     /// How a record is written: print.timestamp, print.partition, print.offset, print.headers, print.key, print.value,
-    /// key.separator, line.separator, headers.separator, null.literal
+    /// key.separator, line.separator, headers.separator, null.literal, key.deserializer, value.deserializer,
+    /// headers.deserializer
     #[arg(long, alias = "property", value_name = "KEY=VALUE", allow_hyphen_values = true)]
     pub formatter_property: Vec<String>,
     /// The same from a properties file
     #[arg(long, value_name = "FILE")]
     pub formatter_config: Option<PathBuf>,
+    /// How a record is written: text, by these properties, or json
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub output: Output,
+    /// What the bytes of keys are
+    #[arg(long, value_name = "TYPE", default_value = "bytes")]
+    pub key_format: FieldType,
+    /// What the bytes of values are
+    #[arg(long, value_name = "TYPE", default_value = "bytes")]
+    pub value_format: FieldType,
     /// What the bytes of keys are: the name of a deserializer of Kafka's
     #[arg(long, value_name = "CLASS")]
     pub key_deserializer: Option<String>,
@@ -82,8 +100,8 @@ pub struct ConsoleConsumerArgs {
     #[arg(long, alias = "consumer.config", value_name = "FILE")]
     pub command_config: Option<PathBuf>,
 
-    /// The class of the formatter
-    #[arg(long, value_name = "CLASS", hide = true)]
+    /// The class of the formatter: that of Kafka for one of the cluster's own topics, for the log too, or for nothing
+    #[arg(long, value_name = "CLASS")]
     pub formatter: Option<String>,
     /// Tell tests when it has ended
     #[arg(long, hide = true)]
@@ -95,14 +113,28 @@ pub struct ConsoleConsumerArgs {
 pub struct Plan {
     pub servers: Vec<String>,
     pub source: Source,
-    /// Nothing is written if none.
-    pub writer: Option<LineWriter>,
+    pub writer: Writer,
     pub max_messages: Option<u64>,
     pub timeout: Option<Duration>,
     pub skip_errors: bool,
     pub tell_end: bool,
     pub client: ClientOptions,
     pub consumer: ConsumerOptions,
+}
+
+/// How records are written.
+#[derive(Debug)]
+pub enum Writer {
+    /// As lines.
+    Lines(LineWriter),
+    /// As lines, and to the log.
+    LinesAndLog(LineWriter),
+    /// As lines of JSON.
+    Json(JsonWriter),
+    /// As what they are in one of the cluster's own topics.
+    Internal(Internal),
+    /// Not at all.
+    Nothing,
 }
 
 /// Whose records are read.
@@ -132,7 +164,7 @@ impl ConsoleConsumerArgs {
             skip_errors: self.skip_message_on_error,
             tell_end: self.enable_systest_events,
             client: settings.client("console-consumer", "default.api.timeout.ms")?,
-            consumer: consumer(&settings, reset)?,
+            consumer: consumer_options(&settings, reset)?,
             servers: self.bootstrap_server,
         })
     }
@@ -161,14 +193,17 @@ impl ConsoleConsumerArgs {
 
     /// Where reading begins where nothing says so.
     fn reset(&self, settings: &Settings) -> Result<Start, Failure> {
-        let words = ["earliest", "latest"];
-        let is_earliest = settings.one_of("auto.offset.reset", &words)?.map(|word| word == "earliest");
-        match (self.from_beginning, is_earliest) {
-            (true, Some(false)) => Err(Failure::failed(
-                "Can't simultaneously specify --from-beginning and 'auto.offset.reset=latest', please remove one option",
-            )),
-            (true, _) | (_, Some(true)) => Ok(Start::Earliest),
-            _ => Ok(Start::Latest),
+        let policy = reset_policy(settings)?;
+        match (self.from_beginning, policy) {
+            (true, Some(policy)) if policy != Start::Earliest => {
+                let text = settings.text("auto.offset.reset").unwrap_or_default();
+                Err(Failure::failed(format!(
+                    "Can't simultaneously specify --from-beginning and 'auto.offset.reset={text}', \
+                     please remove one option"
+                )))
+            }
+            (true, _) => Ok(Start::Earliest),
+            (false, policy) => Ok(policy.unwrap_or(Start::Latest)),
         }
     }
 
@@ -178,13 +213,8 @@ impl ConsoleConsumerArgs {
             let usual = if self.from_beginning { reset } else { Start::Latest };
             return Ok(Source::Partition(topic.clone(), partition, self.start(usual)?));
         }
-        let topics = match (&self.topic, &self.include) {
-            (_, Some(pattern)) => {
-                let filter = TopicFilter::new(pattern, false).map_err(Failure::Failed)?;
-                Topics::Matching(Arc::new(move |topic: &str| filter.accepts(topic)))
-            }
-            (topic, None) => Topics::Named(topic.iter().cloned().collect()),
-        };
+        let topics =
+            topic_filter::topics(self.topic.as_deref(), self.include.as_deref()).map_err(Failure::Failed)?;
         Ok(match group {
             Some(id) => Source::Group(group_options(settings, id)?, topics),
             None => Source::All(topics),
@@ -217,12 +247,23 @@ impl ConsoleConsumerArgs {
         }
     }
 
-    fn writer(&self) -> Result<Option<LineWriter>, Failure> {
-        match self.formatter.as_deref() {
-            Some(NO_OP_FORMATTER) => return Ok(None),
-            None | Some(DEFAULT_FORMATTER) => {}
-            Some(class) => return Err(Failure::Failed(format!("there is no formatter {class}"))),
+    fn writer(&self) -> Result<Writer, Failure> {
+        if self.output == Output::Json {
+            let (key_type, value_type) = (self.key_format, self.value_format);
+            return Ok(Writer::Json(JsonWriter { key_type, value_type }));
         }
+        match self.formatter.as_deref() {
+            None | Some(DEFAULT_FORMATTER) => self.line_writer().map(Writer::Lines),
+            Some(LOGGING_FORMATTER) => self.line_writer().map(Writer::LinesAndLog),
+            Some(NO_OP_FORMATTER) => Ok(Writer::Nothing),
+            Some(class) => match Internal::of_class(class) {
+                Some(internal) => Ok(Writer::Internal(internal)),
+                None => Err(Failure::Failed(format!("there is no formatter {class}"))),
+            },
+        }
+    }
+
+    fn line_writer(&self) -> Result<LineWriter, Failure> {
         let mut properties = Vec::new();
         if let Some(file) = &self.formatter_config {
             let file = read_properties(file)?;
@@ -234,50 +275,19 @@ impl ConsoleConsumerArgs {
         {
             properties.extend(class.iter().map(|class| (key.to_owned(), class.clone())));
         }
-        LineWriter::new(&properties).map(Some).map_err(Failure::Failed)
+        let (writer, missing) = LineWriter::new(&properties, self.key_format, self.value_format);
+        missing.iter().for_each(|why| tracing::error!("{why}"));
+        Ok(writer)
     }
-}
-
-fn consumer(settings: &Settings, reset: Start) -> Result<ConsumerOptions, Failure> {
-    let usual = ConsumerOptions::default();
-    let levels = ["read_committed", "read_uncommitted"];
-    let level = settings.one_of("isolation.level", &levels)?;
-    Ok(ConsumerOptions {
-        read_committed: level.is_some_and(|level| level.eq_ignore_ascii_case("read_committed")),
-        wait_max: settings.millis("fetch.max.wait.ms", usual.wait_max)?,
-        fetch_bytes_max: settings.number("fetch.max.bytes", usual.fetch_bytes_max)?,
-        partition_bytes_max: settings.number("max.partition.fetch.bytes", usual.partition_bytes_max)?,
-        reset,
-    })
-}
-
-fn group_options(settings: &Settings, id: String) -> Result<GroupOptions, Failure> {
-    let usual = GroupOptions::new(id);
-    let interval = settings.millis("auto.commit.interval.ms", Duration::from_secs(5))?;
-    Ok(GroupOptions {
-        session_timeout: settings.millis("session.timeout.ms", usual.session_timeout)?,
-        rebalance_timeout: settings.millis("max.poll.interval.ms", usual.rebalance_timeout)?,
-        heartbeat_interval: settings.millis("heartbeat.interval.ms", usual.heartbeat_interval)?,
-        auto_commit_interval: settings.boolean("enable.auto.commit", true)?.then_some(interval),
-        ..usual
-    })
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::*;
-
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        args: ConsoleConsumerArgs,
-    }
+    use crate::commands::line::flags;
 
     fn plan(line: &str) -> Result<Plan, Failure> {
-        let words = ["c", "--bootstrap-server", "h:1"].into_iter().chain(line.split_whitespace());
-        Line::try_parse_from(words).unwrap().args.plan()
+        flags::<ConsoleConsumerArgs>(&format!("--bootstrap-server h:1 {line}")).plan()
     }
 
     #[test]
@@ -332,6 +342,21 @@ mod tests {
         assert_eq!(group("--group g"), Some(("g".to_owned(), every_five_seconds)));
         let line = "--command-property group.id=h --command-property enable.auto.commit=false";
         assert_eq!(group(line), Some(("h".to_owned(), None)));
+    }
+
+    #[test]
+    fn a_formatter_goes_by_the_name_of_its_class() {
+        let writer = |line: &str| plan(&format!("--topic t {line}")).map(|plan| plan.writer);
+        let package = "org.apache.kafka.tools.consumer";
+        assert!(matches!(writer(""), Ok(Writer::Lines(_))));
+        assert!(matches!(writer("--output json"), Ok(Writer::Json(_))));
+        let offsets = format!("--formatter {package}.OffsetsMessageFormatter");
+        assert!(matches!(writer(&offsets), Ok(Writer::Internal(Internal::Offsets))));
+        let logging = format!("--formatter {package}.LoggingMessageFormatter");
+        assert!(matches!(writer(&logging), Ok(Writer::LinesAndLog(_))));
+        let nothing = format!("--formatter {package}.NoOpMessageFormatter");
+        assert!(matches!(writer(&nothing), Ok(Writer::Nothing)));
+        assert!(writer("--formatter com.example.MyFormatter").is_err());
     }
 
     #[test]

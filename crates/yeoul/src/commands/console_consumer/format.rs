@@ -5,6 +5,9 @@ use std::fmt::Display;
 use client::ConsumerRecord;
 use protocol::records::TimestampType;
 
+use crate::commands::field_type::FieldType;
+use crate::commands::java_text::Charset;
+
 /// What is written where a record has no field of a kind.
 const NOT_PRESENT: &str = "NOT_PRESENT";
 
@@ -28,81 +31,30 @@ pub struct LineWriter {
     headers_type: FieldType,
 }
 
-/// What the bytes of a key or value stand for: the deserializers of Kafka whose text is plain.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum FieldType {
-    /// As they are.
-    #[default]
-    Bytes,
-    /// Text; what is no UTF-8 is replaced.
-    Text,
-    /// A number of two bytes.
-    Short,
-    /// A number of four bytes.
-    Integer,
-    /// A number of eight bytes.
-    Long,
-    /// The text of a UUID.
-    Uuid,
-}
-
-impl FieldType {
-    /// The type that a deserializer of Kafka's reads.
-    ///
-    /// # Errors
-    /// If there is none of this name here.
-    pub fn of_class(class: &str) -> Result<FieldType, String> {
-        let name = class.strip_prefix("org.apache.kafka.common.serialization.").unwrap_or(class);
-        Ok(match name {
-            "ByteArrayDeserializer" => FieldType::Bytes,
-            "StringDeserializer" => FieldType::Text,
-            "ShortDeserializer" => FieldType::Short,
-            "IntegerDeserializer" => FieldType::Integer,
-            "LongDeserializer" => FieldType::Long,
-            "UUIDDeserializer" => FieldType::Uuid,
-            _ => return Err(format!("there is no deserializer {class}")),
-        })
-    }
-
-    fn write(self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
-        match self {
-            FieldType::Bytes => out.extend_from_slice(bytes),
-            FieldType::Text => out.extend_from_slice(String::from_utf8_lossy(bytes).as_bytes()),
-            FieldType::Short => put(out, i16::from_be_bytes(sized(bytes)?)),
-            FieldType::Integer => put(out, i32::from_be_bytes(sized(bytes)?)),
-            FieldType::Long => put(out, i64::from_be_bytes(sized(bytes)?)),
-            FieldType::Uuid => out.extend_from_slice(uuid(bytes)?.as_bytes()),
-        }
-        Ok(())
-    }
-}
-
-fn sized<const N: usize>(bytes: &[u8]) -> Result<[u8; N], String> {
-    let sized = bytes.try_into();
-    sized.map_err(|_| format!("{} bytes are no number of {N} bytes", bytes.len()))
-}
-
-fn uuid(bytes: &[u8]) -> Result<String, String> {
-    let text = str::from_utf8(bytes).map_err(|_| "the bytes are no text of a UUID".to_owned())?;
-    let plain = text.len() == 36 && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
-    plain.then(|| text.to_lowercase()).ok_or_else(|| format!("`{text}` is no UUID"))
-}
-
 fn put(out: &mut Vec<u8>, value: impl Display) {
     out.extend_from_slice(value.to_string().as_bytes());
 }
 
 impl LineWriter {
-    /// The writer that properties describe; those that it does not know say nothing.
-    ///
-    /// # Errors
-    /// If they name a deserializer that is not there.
-    pub fn new(properties: &[(String, String)]) -> Result<LineWriter, String> {
+    /// The writer that properties describe; those that it does not know say nothing. The types are those where no property names a
+    /// deserializer. What has one that cannot be had is written as it is, as by Kafka's tool; the second says which.
+    pub fn new(
+        properties: &[(String, String)],
+        key_type: FieldType,
+        value_type: FieldType,
+    ) -> (LineWriter, Vec<String>) {
         let text = |key: &str| properties.iter().rev().find(|(name, _)| name == key).map(|(_, value)| value);
         let is = |key, usual| text(key).map_or(usual, |value| value.trim().eq_ignore_ascii_case("true"));
         let or = |key, usual: &str| text(key).map_or_else(|| usual.to_owned(), String::clone);
-        let class = |key| text(key).map_or(Ok(FieldType::Bytes), |class| FieldType::of_class(class));
-        Ok(LineWriter {
+        let mut missing = Vec::new();
+        let mut read_by = |field, encoding, usual| {
+            let field_type = deserializer(properties, field, encoding).unwrap_or(Ok(usual));
+            field_type.unwrap_or_else(|why| {
+                missing.push(why);
+                FieldType::Bytes
+            })
+        };
+        let writer = LineWriter {
             timestamp: is("print.timestamp", false),
             partition: is("print.partition", false),
             offset: is("print.offset", false),
@@ -115,10 +67,11 @@ impl LineWriter {
             line_separator: or("line.separator", "\n"),
             headers_separator: or("headers.separator", ","),
             null_literal: or("null.literal", "null"),
-            key_type: class("key.deserializer")?,
-            value_type: class("value.deserializer")?,
-            headers_type: class("headers.deserializer")?,
-        })
+            key_type: read_by("key", "key", key_type),
+            value_type: read_by("value", "value", value_type),
+            headers_type: read_by("headers", "value", FieldType::Bytes),
+        };
+        (writer, missing)
     }
 
     /// Writes a record after what is there already.
@@ -205,6 +158,25 @@ impl LineWriter {
     }
 }
 
+/// What the deserializer of a field reads, where properties name one. Its own properties stand behind its name: of texts the
+/// character set, as `key.deserializer.key.deserializer.encoding` or `key.deserializer.deserializer.encoding`.
+fn deserializer(
+    properties: &[(String, String)],
+    field: &str,
+    encoding: &str,
+) -> Option<Result<FieldType, String>> {
+    let text = |key: &str| properties.iter().rev().find(|(name, _)| name == key).map(|(_, value)| value);
+    let class = text(&format!("{field}.deserializer"))?;
+    let charset = text(&format!("{field}.deserializer.{encoding}.deserializer.encoding"))
+        .or_else(|| text(&format!("{field}.deserializer.deserializer.encoding")));
+    let unknown = || format!("Unable to instantiate a deserializer from {class}: its encoding is not known");
+    let charset = charset.map(|name| Charset::of_name(name).ok_or_else(unknown)).transpose();
+    Some(FieldType::of_class(class).and_then(|field_type| match charset? {
+        Some(charset) => Ok(field_type.encoded(charset)),
+        None => Ok(field_type),
+    }))
+}
+
 fn timestamp(record: &ConsumerRecord) -> String {
     match record.timestamp_type {
         _ if record.timestamp < 0 => "NO_TIMESTAMP".to_owned(),
@@ -222,12 +194,13 @@ mod tests {
 
     fn writer(properties: &[(&str, &str)]) -> LineWriter {
         let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
-        LineWriter::new(&properties.iter().map(owned).collect::<Vec<_>>()).unwrap()
+        let properties: Vec<_> = properties.iter().map(owned).collect();
+        LineWriter::new(&properties, FieldType::Bytes, FieldType::Bytes).0
     }
 
     fn record(key: Option<&'static str>, value: Option<&'static [u8]>) -> ConsumerRecord {
         ConsumerRecord {
-            topic: "t".to_owned(),
+            topic: "t".into(),
             partition: 3,
             offset: 7,
             timestamp: 1_700_000_000_000,
@@ -301,6 +274,36 @@ mod tests {
     }
 
     #[test]
+    fn a_deserializer_that_is_not_there_is_told_of_and_the_bytes_are_written() {
+        let properties = |pairs: &[(&str, &str)]| {
+            let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+            LineWriter::new(&pairs.iter().map(owned).collect::<Vec<_>>(), FieldType::Long, FieldType::Long)
+        };
+        let (writer, missing) = properties(&[("key.deserializer", "Nope"), ("print.key", "true")]);
+        assert_eq!((writer.key_type, writer.value_type), (FieldType::Bytes, FieldType::Long));
+        assert_eq!(missing, ["Unable to instantiate a deserializer from Nope"]);
+        let (_, missing) = properties(&[
+            ("value.deserializer", "StringDeserializer"),
+            ("value.deserializer.deserializer.encoding", "NOPE"),
+        ]);
+        assert_eq!(missing.len(), 1);
+    }
+
+    #[test]
+    fn texts_are_of_the_character_set_that_their_deserializer_is_told() {
+        let utf16 = record(None, Some(&[0, 0xe9]));
+        let class = ("value.deserializer", "StringDeserializer");
+        for (property, text) in [
+            ("value.deserializer.value.deserializer.encoding", "é\n"),
+            ("value.deserializer.deserializer.encoding", "é\n"),
+            ("value.deserializer.encoding", "\0\u{fffd}\n"),
+            ("value.deserializer.key.deserializer.encoding", "\0\u{fffd}\n"),
+        ] {
+            assert_eq!(line(&[class, (property, "UTF-16")], &utf16), text, "{property}");
+        }
+    }
+
+    #[test]
     fn numbers_are_read_by_their_deserializers() {
         let long = "org.apache.kafka.common.serialization.LongDeserializer";
         let properties = [("value.deserializer", long)];
@@ -313,6 +316,5 @@ mod tests {
         let mut out = b"before".to_vec();
         let told = writer(&properties).write(&record(None, Some(b"abc")), &mut out);
         assert_eq!((told, out), (Err("3 bytes are no number of 8 bytes".to_owned()), b"before".to_vec()));
-        assert!(FieldType::of_class("com.example.MyDeserializer").is_err());
     }
 }

@@ -1,20 +1,27 @@
 //! The flags of `yeoul console-producer`, and what they come to.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use client::{ClientOptions, ProducerOptions};
+use client::{ClientOptions, Partitioner, ProducerOptions};
 
 use super::lines::LineFormat;
 use crate::commands::HELP;
-use crate::commands::cluster::{Settings, parse_pairs, read_properties};
+use crate::commands::cluster::{
+    Settings, parse_pairs, producer_options, read_properties, refuse_transactions,
+};
+use crate::commands::field_type::FieldType;
+use crate::commands::offered::Offered;
 use crate::failure::Failure;
 
 const EXAMPLES: &str = "\
   echo 'UA 1545' | yeoul console-producer --bootstrap-server 127.0.0.1:9092 --topic flights
   yeoul console-producer --bootstrap-server 127.0.0.1:9092 --topic flights --reader-property parse.key=true \\
-      --reader-property key.separator=: --compression-codec zstd < flights.txt";
+      --reader-property key.separator=: --compression-codec zstd < flights.txt
+  yeoul console-producer --bootstrap-server 127.0.0.1:9092 --topic counts --reader-property parse.key=true \\
+      --key-format integer --value-format json --partitioner crc32 < counts.txt";
 
 /// The one reader that there is, by the name that Kafka's users know.
 const LINE_READER: &str = "org.apache.kafka.tools.LineMessageReader";
@@ -36,6 +43,15 @@ pub struct ConsoleProducerArgs {
     /// The same from a properties file
     #[arg(long, value_name = "FILE")]
     pub reader_config: Option<PathBuf>,
+    /// What the text of a key stands for
+    #[arg(long, value_name = "TYPE", default_value = "string")]
+    pub key_format: FieldType,
+    /// What the text of a value stands for
+    #[arg(long, value_name = "TYPE", default_value = "string")]
+    pub value_format: FieldType,
+    /// Which partition a record goes to: murmur2 of its key as Kafka, crc32 of it as librdkafka, round-robin, or the number of one
+    #[arg(long, value_name = "WAY", default_value = "murmur2")]
+    pub partitioner: Partitioner,
     /// Client settings
     #[arg(long, alias = "producer-property", value_name = "KEY=VALUE", allow_hyphen_values = true)]
     pub command_property: Vec<String>,
@@ -47,10 +63,10 @@ pub struct ConsoleProducerArgs {
     #[arg(long)]
     pub sync: bool,
     /// none, gzip, snappy, lz4 or zstd; gzip if none is named
-    #[arg(long, value_name = "CODEC", num_args = 0..=1, default_missing_value = "gzip")]
+    #[arg(long, value_name = "CODEC", num_args = 0..=1, default_missing_value = "gzip", hide_possible_values = true, value_parser = Offered(&["none", "gzip", "snappy", "lz4", "zstd"]))]
     pub compression_codec: Option<String>,
     /// Who must have a record: 0 nobody, 1 the leader, -1 or all every replica in sync [default: -1]
-    #[arg(long, value_name = "ACKS", allow_hyphen_values = true)]
+    #[arg(long, value_name = "ACKS", allow_hyphen_values = true, hide_possible_values = true, value_parser = Offered(&["0", "1", "-1", "all"]))]
     pub request_required_acks: Option<String>,
     /// How many bytes a batch has at most [default: 16384]
     #[arg(long, alias = "max-partition-memory-bytes", value_name = "BYTES")]
@@ -89,11 +105,15 @@ pub struct ConsoleProducerArgs {
 #[derive(Debug)]
 pub struct Plan {
     pub servers: Vec<String>,
-    pub topic: String,
+    pub topic: Arc<str>,
     pub format: LineFormat,
+    pub key_type: FieldType,
+    pub value_type: FieldType,
     pub sync: bool,
     pub client: ClientOptions,
     pub producer: ProducerOptions,
+    /// Why no line can be sent, whatever it is.
+    pub refusal: Option<Failure>,
 }
 
 impl ConsoleProducerArgs {
@@ -109,11 +129,14 @@ impl ConsoleProducerArgs {
         }
         let settings = self.settings()?;
         Ok(Plan {
-            topic,
+            refusal: refuse_transactions(&settings, &topic).err(),
+            topic: topic.into(),
             format: self.format()?,
+            key_type: self.key_format,
+            value_type: self.value_format,
             sync: self.sync,
             client: settings.client("console-producer", "max.block.ms")?,
-            producer: producer(&settings)?,
+            producer: ProducerOptions { partitioner: self.partitioner, ..producer_options(&settings)? },
             servers: self.bootstrap_server,
         })
     }
@@ -143,34 +166,6 @@ impl ConsoleProducerArgs {
     }
 }
 
-/// How a producer sends by these settings. Whether twice is once follows from the acknowledgements where nothing says it.
-fn producer(settings: &Settings) -> Result<ProducerOptions, Failure> {
-    let usual = ProducerOptions::default();
-    let acks = match settings.one_of("acks", &["all", "-1", "0", "1"])? {
-        Some("0") => 0,
-        Some("1") => 1,
-        _ => -1,
-    };
-    let idempotent = settings.boolean("enable.idempotence", acks == -1)?;
-    if idempotent && acks != -1 {
-        let words = "Must set acks to all in order to use the idempotent producer. \
-                     Otherwise we cannot guarantee idempotence.";
-        return Err(Failure::failed(words));
-    }
-    Ok(ProducerOptions {
-        acks,
-        idempotent,
-        linger: settings.millis("linger.ms", usual.linger)?,
-        batch_bytes: settings.number("batch.size", usual.batch_bytes)?,
-        compression: settings.compression()?,
-        delivery_timeout: settings.millis("delivery.timeout.ms", usual.delivery_timeout)?,
-        retries: settings.number("retries", usual.retries)?,
-        request_bytes_max: settings.number("max.request.size", usual.request_bytes_max)?,
-        // A buffer for nothing would take nothing.
-        buffer_bytes: settings.number("buffer.memory", usual.buffer_bytes)?.max(1),
-    })
-}
-
 /// How long a stop may take before it is given up: a cluster that is away may be back in time for what was read.
 pub fn grace(plan: &Plan) -> Duration {
     plan.producer.delivery_timeout.max(plan.client.retry_for)
@@ -178,20 +173,13 @@ pub fn grace(plan: &Plan) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
     use protocol::compression::Compression;
 
     use super::*;
-
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        args: ConsoleProducerArgs,
-    }
+    use crate::commands::line::flags;
 
     fn plan(line: &str) -> Result<Plan, Failure> {
-        let words = ["p", "--bootstrap-server", "h:1", "--topic", "t"].into_iter();
-        Line::try_parse_from(words.chain(line.split_whitespace())).unwrap().args.plan()
+        flags::<ConsoleProducerArgs>(&format!("--bootstrap-server h:1 --topic t {line}")).plan()
     }
 
     #[test]
@@ -205,6 +193,15 @@ mod tests {
         assert_eq!(plan.client.client_id, "console-producer");
         assert_eq!(plan.client.request_timeout, Duration::from_millis(1500));
         assert_eq!(plan.client.retry_for, Duration::from_secs(60));
+    }
+
+    #[test]
+    fn a_partitioner_is_a_way_or_a_number() {
+        let partitioner = |line: &str| plan(line).unwrap().producer.partitioner;
+        assert_eq!(partitioner(""), Partitioner::Murmur2);
+        assert_eq!(partitioner("--partitioner crc32"), Partitioner::Crc32);
+        assert_eq!(partitioner("--partitioner round-robin"), Partitioner::RoundRobin);
+        assert_eq!(partitioner("--partitioner 3"), Partitioner::Fixed(3));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use protocol::records::Header;
 
+use crate::commands::field_type::FieldType;
+
 /// Cuts what comes in pieces into lines, which end in `\n`, `\r\n` or `\r`, as Java reads them.
 #[derive(Debug, Default)]
 pub struct LineSplitter {
@@ -61,6 +63,21 @@ pub struct Parts {
     pub value: Option<Bytes>,
     /// Any further content.
     pub headers: Vec<Header>,
+}
+
+impl Parts {
+    /// The bytes that the texts of key and value stand for; `number` is the line's place in the input, from 1.
+    ///
+    /// # Errors
+    /// A sentence about the line and what was expected in it.
+    pub fn typed(self, key_type: FieldType, value_type: FieldType, number: u64) -> Result<Parts, String> {
+        let read = |what: &str, field_type: FieldType, text: Option<Bytes>| {
+            let bytes = text.map(|text| field_type.read(&text)).transpose();
+            bytes.map_err(|why| format!("The {what} of line number {number} cannot be read: {why}"))
+        };
+        let key = read("key", key_type, self.key)?;
+        Ok(Parts { key, value: read("value", value_type, self.value)?, headers: self.headers })
+    }
 }
 
 impl LineFormat {
@@ -321,6 +338,21 @@ mod tests {
         assert_eq!(parse(&patient, "x"), Ok(Parts { value: some("x"), ..Parts::default() }));
         let expected = Parts { key: some("k"), value: some("v"), headers: vec![header("h", None)] };
         assert_eq!(parse(&patient, "h\tk\tv"), Ok(expected));
+    }
+
+    #[test]
+    fn what_a_text_stands_for_is_read_or_told_with_its_line() {
+        let parts = |key, value| Parts { key: some(key), value: some(value), headers: Vec::new() };
+        let typed = parts("7", "00ff").typed(FieldType::Integer, FieldType::Hex, 3).unwrap();
+        assert_eq!(typed.key, Some(Bytes::from_static(&[0, 0, 0, 7])));
+        assert_eq!(typed.value, Some(Bytes::from_static(&[0, 255])));
+        let told = parts("x", "").typed(FieldType::Integer, FieldType::Text, 3).unwrap_err();
+        assert!(
+            told.starts_with("The key of line number 3 cannot be read: `x` is no number of 4 bytes"),
+            "{told}"
+        );
+        let deleted = Parts { value: None, ..parts("7", "") };
+        assert_eq!(deleted.typed(FieldType::Text, FieldType::Long, 1).unwrap().value, None);
     }
 
     #[test]

@@ -4,18 +4,30 @@ use std::io::Write;
 
 use ::config::BrokerConfig;
 use clap::Args;
-use host::Host;
+use host::{Host, Random};
 use metadata::{METADATA_VERSION, MetadataVersion};
 use protocol::messages::MetadataRecord;
 use quorum::{Endpoint, Formatted, Formatting, VoterSet};
 
+use super::initial_voters::parse_voters;
+use super::scram::{self, Credential};
 use super::{ConfigFile, read_config};
 use crate::commands::HELP;
+use crate::commands::feature_levels::{parse_level, parse_release};
+use crate::commands::java_order::{USUAL_CAPACITY, name_hash, sort_as_java_map};
 use crate::failure::Failure;
+use crate::progress::Work;
 
 const EXAMPLES: &str = "\
   yeoul storage format --cluster-id $(yeoul storage random-uuid) --config server.properties --standalone
-  yeoul storage format -t 4L6g3nShT-eMCtK--X86sw -c server.properties --ignore-formatted";
+  yeoul storage format -t 4L6g3nShT-eMCtK--X86sw -c server.properties --ignore-formatted
+  yeoul storage format -t 4L6g3nShT-eMCtK--X86sw -c server.properties --standalone --add-scram SCRAM-SHA-256=[name=admin,password=secret]
+  yeoul storage format -t 4L6g3nShT-eMCtK--X86sw -c controller.properties --initial-controllers 1@one:9093:3Db5QLSqSZieL3rJBUUegA,2@two:9093:L3rJBUUegA3Db5QLSqSZiQ";
+
+/// Bytes of a salt; at least as random as those of Kafka's tool, which have 130 bits.
+const SALT_BYTES: usize = 20;
+/// The first release whose metadata log has credentials of SCRAM: 3.5-IV2.
+const FIRST_WITH_SCRAM: MetadataVersion = MetadataVersion(11);
 
 /// What the directories are to be formatted for.
 #[derive(Args, Debug)]
@@ -41,35 +53,48 @@ pub struct FormatArgs {
     /// The voters are in the log of others
     #[arg(long, short = 'N', group = "controllers")]
     no_initial_controllers: bool,
-    /// The voters of a quorum of several nodes
-    #[arg(long, short = 'I', group = "controllers", value_name = "LIST", hide = true)]
+    /// The voters that the quorum begins with, each as id@host:port:directory-id
+    #[arg(long, short = 'I', group = "controllers", value_name = "VOTERS")]
     initial_controllers: Option<String>,
-    /// A credential for SCRAM
-    #[arg(long, short = 'S', value_name = "CREDENTIAL", hide = true)]
+    /// A credential that the cluster begins with, as SCRAM-SHA-256=[name=admin,iterations=8192,password=secret]
+    #[arg(long, short = 'S', value_name = "CREDENTIAL")]
     add_scram: Vec<String>,
 }
 
 /// Formats, and tells what was done in the words of Kafka's tool.
 pub fn run(host: &Host, args: &FormatArgs, out: &mut impl Write) -> Result<(), Failure> {
     let config = read_config(&args.file.config)?;
-    let formatting = formatting(args, &config)?;
-    let done = quorum::format(host, &formatting, args.ignore_formatted).map_err(Failure::failed)?;
+    let formatting = formatting(args, &config, &*host.random)?;
+    let mut work = Work::new("formatting log directories");
+    let done = work.busy_step(|| quorum::format(host, &formatting, args.ignore_formatted));
+    let done = done.map_err(Failure::failed)?;
     for line in lines(&done) {
         writeln!(out, "{line}")?;
     }
     Ok(())
 }
 
-fn formatting(args: &FormatArgs, config: &BrokerConfig) -> Result<Formatting, Failure> {
-    if !args.add_scram.is_empty() {
-        return Err(Failure::failed("--add-scram is not supported yet: there is no SASL to use it"));
+fn formatting(args: &FormatArgs, config: &BrokerConfig, random: &dyn Random) -> Result<Formatting, Failure> {
+    let metadata_version = metadata_version(args)?;
+    let features = args.feature.iter().map(|text| parse_level(text)).collect::<Result<Vec<_>, _>>()?;
+    let asked = features.iter().rfind(|(name, _)| name == METADATA_VERSION);
+    let version = asked.map_or(metadata_version, |(_, level)| MetadataVersion(*level));
+    if !args.add_scram.is_empty() && version < FIRST_WITH_SCRAM {
+        return Err(Failure::failed("SCRAM is only supported in metadata.version 3.5-IV2 or later."));
     }
     Ok(Formatting {
-        metadata_version: metadata_version(args)?,
-        features: args.feature.iter().map(|text| feature(text)).collect::<Result<_, _>>()?,
+        metadata_version,
+        features,
         voters: voters(args, config)?,
+        records: args.add_scram.iter().map(|text| credential(text, random)).collect::<Result<_, _>>()?,
         ..Formatting::of(config, args.cluster_id.clone())
     })
+}
+
+fn credential(text: &str, random: &dyn Random) -> Result<MetadataRecord, Failure> {
+    let mut salt = [0; SALT_BYTES];
+    random.fill(&mut salt);
+    Ok(Credential::parse(text)?.record(&salt).into())
 }
 
 fn metadata_version(args: &FormatArgs) -> Result<MetadataVersion, Failure> {
@@ -80,20 +105,7 @@ fn metadata_version(args: &FormatArgs) -> Result<MetadataVersion, Failure> {
         let words = "Use --release-version instead of --feature metadata.version=X to avoid ambiguity.";
         return Err(Failure::failed(words));
     }
-    MetadataVersion::parse(name).ok_or_else(|| {
-        let known = MetadataVersion::MINIMUM.0..=MetadataVersion::LATEST.0;
-        let names: Vec<&str> = known.filter_map(|level| MetadataVersion(level).name()).collect();
-        let names = names.join(", ");
-        Failure::Failed(format!("Unknown metadata.version '{name}'. Supported metadata.version are: {names}"))
-    })
-}
-
-/// `feature=level` as the two.
-fn feature(text: &str) -> Result<(String, i16), Failure> {
-    let cannot = |why: &str| Failure::Failed(format!("Can't parse feature=level string {text}: {why}"));
-    let (name, level) = text.split_once('=').ok_or_else(|| cannot("equals sign not found."))?;
-    let level = level.trim().parse().map_err(|_| cannot(&format!("unable to parse {level} as a short.")))?;
-    Ok((name.trim().to_owned(), level))
+    parse_release(name)
 }
 
 /// Where the voters are written down, which the settings and the flags must agree on.
@@ -106,21 +118,27 @@ fn voters(args: &FormatArgs, config: &BrokerConfig) -> Result<VoterSet, Failure>
              controller.quorum.bootstrap.servers instead.",
         ));
     }
-    if args.initial_controllers.is_some() {
-        return Err(Failure::failed(
-            "--initial-controllers is not supported yet: a quorum has one node, which is formatted with --standalone",
-        ));
-    }
     if args.standalone && !config.node.roles.controller {
         return Err(Failure::failed("You can only use --standalone on a controller."));
     }
-    if config.node.roles.controller && !has_voters && !args.standalone && !args.no_initial_controllers {
+    let is_said = args.standalone || args.no_initial_controllers || args.initial_controllers.is_some();
+    if config.node.roles.controller && !has_voters && !is_said {
         return Err(Failure::failed(
             "Because controller.quorum.voters is not set on this controller, you must specify one of the following: \
              --standalone, --initial-controllers, or --no-initial-controllers.",
         ));
     }
-    Ok(if args.standalone { VoterSet::Standalone(endpoints(config)) } else { VoterSet::Elsewhere })
+    Ok(match &args.initial_controllers {
+        Some(text) => VoterSet::Initial(parse_voters(text, &listener_name(config))?),
+        None if args.standalone => VoterSet::Standalone(endpoints(config)),
+        None if has_voters => VoterSet::Elsewhere,
+        None => VoterSet::LogOfOthers,
+    })
+}
+
+/// The listener by which controllers come to each other: the first of them.
+fn listener_name(config: &BrokerConfig) -> String {
+    config.network.controller_listener_names.first().cloned().unwrap_or_default()
 }
 
 /// Where the quorum finds this node. One that listens everywhere is found on its own machine.
@@ -135,32 +153,47 @@ fn endpoints(config: &BrokerConfig) -> Vec<Endpoint> {
     listeners.map(endpoint).collect()
 }
 
-/// What is told of it.
+/// What is told of it, the directories in the order in which Kafka's tool has them.
 fn lines(done: &Formatted) -> Vec<String> {
     if done.formatted.is_empty() {
         return vec!["All of the log directories are already formatted.".to_owned()];
     }
-    let levels: Vec<(&str, i16)> = done.records.iter().filter_map(level).collect();
-    let version = levels.iter().find(|(name, _)| *name == METADATA_VERSION).map_or(0, |(_, level)| *level);
+    let version = done.records.iter().find_map(metadata_level).unwrap_or(0);
     let name = MetadataVersion(version).name().unwrap_or_default();
-    let record = |(name, level): &(&str, i16)| {
-        format!("ApiMessageAndVersion(FeatureLevelRecord(name='{name}', featureLevel={level}) at version 0)")
-    };
-    let records: Vec<String> = levels.iter().map(record).collect();
+    let record = |record| format!("ApiMessageAndVersion({} at version 0)", told(record));
+    let records: Vec<String> = done.records.iter().map(record).collect();
     let bootstrap = format!(
         "Bootstrap metadata: BootstrapMetadata(records=[{}], metadataVersionLevel={version}, source=format command)",
         records.join(", ")
     );
-    let directories = done.formatted.iter().map(|directory| {
-        format!("Formatting {} {} with metadata.version {name}.", directory.kind, directory.path.display())
-    });
+    let mut directories: Vec<_> = done
+        .formatted
+        .iter()
+        .map(|directory| (directory.path.display().to_string(), directory.kind))
+        .collect();
+    sort_as_java_map(&mut directories, USUAL_CAPACITY, |(path, _)| name_hash(path));
+    let directories = directories
+        .iter()
+        .map(|(path, kind)| format!("Formatting {kind} {path} with metadata.version {name}."));
     [bootstrap].into_iter().chain(directories).collect()
 }
 
-fn level(record: &MetadataRecord) -> Option<(&str, i16)> {
+fn metadata_level(record: &MetadataRecord) -> Option<i16> {
     match record {
-        MetadataRecord::FeatureLevel(record) => Some((&record.name, record.feature_level)),
+        MetadataRecord::FeatureLevel(record) if record.name == METADATA_VERSION => Some(record.feature_level),
         _ => None,
+    }
+}
+
+/// A record as Java's objects tell themselves.
+fn told(record: &MetadataRecord) -> String {
+    match record {
+        MetadataRecord::FeatureLevel(record) => {
+            format!("FeatureLevelRecord(name='{}', featureLevel={})", record.name, record.feature_level)
+        }
+        MetadataRecord::UserScramCredential(record) => scram::told(record),
+        // Formatting makes no others.
+        other => format!("{other:?}"),
     }
 }
 
@@ -190,7 +223,7 @@ mod tests {
         ]);
         let (config, _) = BrokerConfig::new(&properties).unwrap();
         let words = ["format", "-t", "id", "-c", "file"].into_iter().chain(line.split_whitespace());
-        formatting(&Line::try_parse_from(words).unwrap().args, &config)
+        formatting(&Line::try_parse_from(words).unwrap().args, &config, &host::OsRandom)
     }
 
     const STATIC: (&str, &str) = ("controller.quorum.voters", "1@127.0.0.1:9093");
@@ -204,13 +237,22 @@ mod tests {
         let voters = formatting_of("--standalone", DYNAMIC).unwrap().voters;
         assert_eq!(voters, VoterSet::Standalone(vec![endpoint]));
         assert!(formatting_of("", DYNAMIC).is_err());
-        assert_eq!(formatting_of("-N", DYNAMIC).unwrap().voters, VoterSet::Elsewhere);
+        assert_eq!(formatting_of("-N", DYNAMIC).unwrap().voters, VoterSet::LogOfOthers);
+        let initial = "-I 1@h:1:AAAAAAAAAAAAAAAAAAAAZQ";
+        assert!(formatting_of(initial, STATIC).is_err());
+        assert!(
+            matches!(formatting_of(initial, DYNAMIC).unwrap().voters, VoterSet::Initial(voters) if voters.len() == 1)
+        );
     }
 
     #[test]
-    fn what_is_not_there_yet_is_refused_and_not_passed_over() {
-        assert!(formatting_of("-I 1@h:1:AAAAAAAAAAAAAAAAAAAAZQ", DYNAMIC).is_err());
-        assert!(formatting_of("-S SCRAM-SHA-256=[name=a,password=b]", STATIC).is_err());
+    fn credentials_come_with_the_releases_that_have_them() {
+        let credential = "-S SCRAM-SHA-256=[name=a,password=b]";
+        assert_eq!(formatting_of(credential, STATIC).unwrap().records.len(), 1);
+        for old in ["-r 3.4", "-f metadata.version=10"] {
+            assert!(formatting_of(&format!("{credential} {old}"), STATIC).is_err(), "{old}");
+        }
+        assert!(formatting_of(&format!("{credential} -r 3.5"), STATIC).is_ok());
     }
 
     #[test]
@@ -221,14 +263,6 @@ mod tests {
         assert_eq!(version("-r 3.7-IV4"), Ok(MetadataVersion(19)));
         assert!(version("-r 9.9").is_err());
         assert!(version("-r 4.0 -f metadata.version=20").is_err());
-    }
-
-    #[test]
-    fn a_feature_has_a_level() {
-        assert_eq!(feature("group.version=1"), Ok(("group.version".to_owned(), 1)));
-        let words = "Can't parse feature=level string group.version: equals sign not found.";
-        assert_eq!(feature("group.version"), Err(Failure::failed(words)));
-        assert!(feature("group.version=x").is_err());
     }
 
     #[test]

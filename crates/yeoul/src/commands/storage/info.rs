@@ -7,7 +7,10 @@ use ::config::BrokerConfig;
 use host::Host;
 use storage::files::meta_properties::{self, MetaProperties};
 
+use serde_json::json;
+
 use super::directories;
+use crate::commands::table::{Output, Table};
 use crate::failure::Failure;
 
 /// What is found at the place of a log directory.
@@ -21,7 +24,7 @@ enum Found {
 }
 
 /// Tells whose the log directories are, and fails if they are not in order.
-pub fn run(host: &Host, config: &BrokerConfig, out: &mut impl Write) -> Result<(), Failure> {
+pub fn run(host: &Host, config: &BrokerConfig, output: Output, out: &mut impl Write) -> Result<(), Failure> {
     let mut paths = directories(config);
     paths.sort();
     let found: Vec<(PathBuf, Found)> = paths
@@ -32,7 +35,10 @@ pub fn run(host: &Host, config: &BrokerConfig, out: &mut impl Write) -> Result<(
         })
         .collect();
     let (report, problems) = report(&found);
-    write!(out, "{report}")?;
+    match output {
+        Output::Text => write!(out, "{report}")?,
+        Output::Json => write!(out, "{}", table(&found).show(output))?,
+    }
     match problems {
         0 => Ok(()),
         _ => Err(Failure::Told),
@@ -67,6 +73,25 @@ fn report(found: &[(PathBuf, Found)]) -> (String, usize) {
     }
     text.push_str(&section("Found problem:", "Found problems:", &problems));
     (text, problems.len())
+}
+
+/// The same with a row for each directory; one that does not belong to the first is a problem of its own.
+fn table(found: &[(PathBuf, Found)]) -> Table {
+    let mut table = Table::new(&["LogDir", "ClusterId", "NodeId", "DirectoryId", "Problem"]);
+    let first = found.iter().find_map(|(_, found)| formatted(found));
+    for (path, found) in found {
+        let properties = formatted(found);
+        let both: Vec<&MetaProperties> = first.into_iter().chain(properties).collect();
+        let problem = problem(path, found).or_else(|| mismatches(&both).pop());
+        table.add([
+            json!(path),
+            json!(properties.map(|it| &it.cluster_id)),
+            json!(properties.map(|it| it.node_id)),
+            json!(properties.and_then(|it| it.directory_id).map(|id| id.to_string())),
+            json!(problem),
+        ]);
+    }
+    table
 }
 
 fn formatted(found: &Found) -> Option<&MetaProperties> {
@@ -155,5 +180,23 @@ mod tests {
         assert!(problem(of("y", 2)).0.ends_with("Mismatched cluster IDs between storage directories.\n\n"));
         assert!(problem(of("x", 2)).0.ends_with("Mismatched node IDs between storage directories.\n\n"));
         assert_eq!(problem(of("x", 2)).1, 1);
+        let found = [of("x", 1), Found::NotFormatted, of("x", 2)].map(|it| (PathBuf::from("/a"), it));
+        let json = table(&found).json();
+        let id = "AAAAAAAAAAAAAAAAAAAAAQ";
+        let row = |node: Option<i32>, problem| {
+            json!({
+                "logDir": "/a", "clusterId": node.map(|_| "x"), "nodeId": node, "directoryId": node.map(|_| id),
+                "problem": problem,
+            })
+        };
+        let different = "Mismatched node IDs between storage directories.";
+        assert_eq!(
+            json,
+            json!([
+                row(Some(1), None),
+                row(None, Some("/a is not formatted.")),
+                row(Some(2), Some(different))
+            ])
+        );
     }
 }

@@ -5,12 +5,15 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use host::Host;
+use serde_json::{Value, json};
 use storage::files::meta_properties;
 use storage::{LogDirOptions, RecoveryReport};
 
 use super::{directories, read_config};
 use crate::commands::HELP;
+use crate::commands::table::{Form, Output, Table};
 use crate::failure::Failure;
+use crate::progress::Work;
 
 const EXAMPLES: &str = "\
   yeoul storage recover --config server.properties
@@ -26,6 +29,8 @@ pub struct RecoverArgs {
     /// A log directory
     #[arg(long, value_name = "DIR", conflicts_with = "config")]
     log_dir: Vec<PathBuf>,
+    #[command(flatten)]
+    form: Form,
 }
 
 /// Recovers one directory after the other, and tells what each had to say.
@@ -36,11 +41,28 @@ pub fn run(host: &Host, args: &RecoverArgs, out: &mut impl Write) -> Result<(), 
     };
     // None is touched unless all are what they should be.
     paths.iter().try_for_each(|path| check(path))?;
+    let mut table = Table::new(&[
+        "LogDir",
+        "Clean",
+        "Logs",
+        "ReplayedBatches",
+        "ReplayedBytes",
+        "TruncatedBytes",
+        "TookMs",
+    ]);
     for path in &paths {
-        let report = storage::recover(host.clone(), path, LogDirOptions::default());
-        writeln!(out, "{}", line(path, &report.map_err(Failure::failed)?))?;
+        let mut work = Work::new(format!("recovering {}", path.display()));
+        let report = work.busy_step(|| storage::recover(host.clone(), path, LogDirOptions::default()));
+        let report = report.map_err(Failure::failed)?;
+        match args.form.output {
+            Output::Text => writeln!(out, "{}", line(path, &report))?,
+            Output::Json => table.add(row(path, &report)),
+        }
     }
-    Ok(())
+    match args.form.output {
+        Output::Text => Ok(()),
+        Output::Json => Ok(write!(out, "{}", table.show(Output::Json))?),
+    }
 }
 
 fn check(path: &Path) -> Result<(), Failure> {
@@ -50,6 +72,19 @@ fn check(path: &Path) -> Result<(), Failure> {
         _ => return Ok(()),
     };
     Err(Failure::Failed(format!("{} {problem}", path.display())))
+}
+
+fn row(path: &Path, report: &RecoveryReport) -> [Value; 7] {
+    let RecoveryReport { clean, logs, replayed_batches, replayed_bytes, truncated_bytes, took, .. } = report;
+    [
+        json!(path),
+        json!(clean),
+        json!(logs),
+        json!(replayed_batches),
+        json!(replayed_bytes),
+        json!(truncated_bytes),
+        json!(u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
+    ]
 }
 
 fn line(path: &Path, report: &RecoveryReport) -> String {

@@ -1,17 +1,21 @@
 //! The flags of `yeoul topics`, and which of them go together.
 
-use std::path::PathBuf;
-
 use clap::Args;
 use protocol::Uuid;
 
 use super::describe::Selection;
 use crate::commands::HELP;
-use crate::failure::Failure;
+use crate::commands::cluster::Brokers;
+use crate::commands::table::Form;
+use crate::failure::{Failure, say};
 
 /// What is said of a name with a period or an underscore.
 pub const COLLISION_WARNING: &str = "WARNING: Due to limitations in metric names, topics with a period ('.') or underscore ('_') \
      could collide. To avoid issues it is best to use either, but not both.";
+
+/// What is said of a flag that Kafka has given up.
+const DELETES_NO_CONFIG: &str = "delete-config option is no longer supported and deprecated since version 4.0. \
+     The config will be fully removed in future releases.";
 
 const EXAMPLES: &str = "\
   yeoul topics --bootstrap-server 127.0.0.1:9092 --create --topic flights --partitions 6 --config retention.ms=86400000
@@ -27,12 +31,10 @@ const ONE_ACTION: &str =
 #[derive(Args, Debug, Default)]
 #[command(help_template = HELP, before_help = EXAMPLES)]
 pub struct TopicsArgs {
-    /// Brokers to come to the cluster by
-    #[arg(long, value_name = "HOST:PORT", value_delimiter = ',')]
-    pub bootstrap_server: Vec<String>,
-    /// Client settings from a properties file
-    #[arg(long, value_name = "FILE")]
-    pub command_config: Option<PathBuf>,
+    #[command(flatten)]
+    pub brokers: Brokers,
+    #[command(flatten)]
+    pub form: Form,
 
     /// Make a topic
     #[arg(long, help_heading = "Actions")]
@@ -68,6 +70,9 @@ pub struct TopicsArgs {
     /// A setting of the new topic
     #[arg(long, value_name = "KEY=VALUE")]
     pub config: Vec<String>,
+    /// A setting that is to be taken from a topic, which `configs` does
+    #[arg(long, value_name = "KEY", hide = true)]
+    pub delete_config: Vec<String>,
     /// Do nothing where the topic is there already
     #[arg(long)]
     pub if_not_exists: bool,
@@ -122,8 +127,11 @@ impl TopicsArgs {
     /// Refuses what does not go together, in the words of Kafka's tool.
     pub fn check(&self) -> Result<(), Failure> {
         let usage = |text: &str| Err(Failure::Usage(text.to_owned()));
+        if !self.delete_config.is_empty() {
+            say(format_args!("{DELETES_NO_CONFIG}"));
+        }
         let [action] = self.actions()[..] else { return usage(ONE_ACTION) };
-        if self.bootstrap_server.is_empty() {
+        if self.brokers.bootstrap_server.is_empty() {
             return usage("--bootstrap-server must be specified");
         }
         if action == "describe" && self.if_exists && self.topic.is_none() && self.topic_id.is_none() {
@@ -356,6 +364,6 @@ mod tests {
             "--list",
         ]);
         let args = TopicsArgs::from_arg_matches(&matches).unwrap();
-        assert_eq!(args.bootstrap_server, ["a:1", "b:2"]);
+        assert_eq!(args.brokers.bootstrap_server, ["a:1", "b:2"]);
     }
 }

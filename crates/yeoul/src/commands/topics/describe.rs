@@ -1,6 +1,7 @@
 //! The lines of `--describe`.
 
 use client::{DescribedPartition, DescribedTopic};
+use serde_json::{Map, Value, json};
 
 /// Which topics and partitions are told of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,6 +34,21 @@ impl Selection {
         self.under_replicated || self.unavailable || self.under_min_isr || self.at_min_isr
     }
 
+    /// Whether a topic is told of by itself.
+    fn has_header(self, topic: &Topic) -> bool {
+        !self.is_about_partitions() && (!self.with_overrides || !topic.configs.is_empty())
+    }
+
+    /// The partitions of a topic that are told of.
+    fn partitions<'a>(
+        self,
+        topic: &'a Topic,
+        live: &'a [i32],
+    ) -> impl Iterator<Item = &'a DescribedPartition> {
+        let partitions = topic.described.partitions.iter().filter(move |_| !self.with_overrides);
+        partitions.filter(move |partition| self.takes(partition, topic.min_isr, live))
+    }
+
     fn takes(self, partition: &DescribedPartition, min_isr: usize, live: &[i32]) -> bool {
         let in_sync = partition.isr.len();
         !self.is_about_partitions()
@@ -46,16 +62,40 @@ impl Selection {
 /// The lines about a topic; `live` are the brokers that are there.
 pub fn lines(topic: &Topic, selection: Selection, live: &[i32]) -> Vec<String> {
     let mut lines = Vec::new();
-    let has_header = !selection.is_about_partitions();
-    if has_header && (!selection.with_overrides || !topic.configs.is_empty()) {
+    if selection.has_header(topic) {
         lines.push(header(topic));
     }
-    if !selection.with_overrides {
-        let partitions = topic.described.partitions.iter();
-        let wanted = partitions.filter(|partition| selection.takes(partition, topic.min_isr, live));
-        lines.extend(wanted.map(|partition| row(&topic.described.name, partition)));
-    }
+    lines.extend(selection.partitions(topic, live).map(|partition| row(&topic.described.name, partition)));
     lines
+}
+
+/// The same for programs: nothing of a topic that has no line. Partitions that are not told of are null.
+pub fn json(topic: &Topic, selection: Selection, live: &[i32]) -> Option<Value> {
+    let DescribedTopic { name, topic_id, partitions: all } = &topic.described;
+    let partitions: Vec<Value> = selection.partitions(topic, live).map(partition_json).collect();
+    let configs: Map<String, Value> =
+        topic.configs.iter().map(|(key, value)| (key.clone(), json!(value))).collect();
+    (selection.has_header(topic) || !partitions.is_empty()).then(|| {
+        json!({
+            "topic": name,
+            "topicId": (!topic_id.is_zero()).then(|| topic_id.to_string()),
+            "partitionCount": all.len(),
+            "replicationFactor": all.first().map_or(0, |partition| partition.replicas.len()),
+            "configs": configs,
+            "partitions": (!selection.with_overrides).then_some(partitions),
+        })
+    })
+}
+
+fn partition_json(partition: &DescribedPartition) -> Value {
+    json!({
+        "partition": partition.partition,
+        "leader": (partition.leader >= 0).then_some(partition.leader),
+        "replicas": partition.replicas,
+        "isr": partition.isr,
+        "elr": partition.eligible_leader_replicas,
+        "lastKnownElr": partition.last_known_elr,
+    })
 }
 
 fn header(topic: &Topic) -> String {
@@ -155,5 +195,23 @@ mod tests {
         assert_eq!(lines(&topic(), selection, &[]).len(), 1);
         let plain = Topic { configs: Vec::new(), ..topic() };
         assert_eq!(lines(&plain, selection, &[]), Vec::<String>::new());
+        assert_eq!(json(&plain, selection, &[]), None);
+        assert_eq!(json(&topic(), selection, &[]).unwrap()["partitions"], json!(null));
+    }
+
+    #[test]
+    fn programs_are_told_the_same_with_numbers_as_numbers() {
+        let unavailable = Selection { unavailable: true, ..Selection::default() };
+        let json = json(&topic(), unavailable, &[1, 2]).unwrap();
+        let lost = json!({
+            "partition": 2, "leader": null, "replicas": [1, 2], "isr": [], "elr": [], "lastKnownElr": null,
+        });
+        assert_eq!(
+            json,
+            json!({
+                "topic": "t", "topicId": "_____________________w", "partitionCount": 3, "replicationFactor": 2,
+                "configs": {"retention.ms": "5", "cleanup.policy": "compact,delete"}, "partitions": [lost],
+            })
+        );
     }
 }

@@ -1,0 +1,120 @@
+"""Classic groups: their members' lives, and what can be asked of them."""
+
+from cases.members import RANGE, describe, heartbeat, join, joined, leave, stable, sync
+from script import Answer, Ask, Case
+
+LIFE = ("JoinGroup", "SyncGroup", "Heartbeat", "LeaveGroup")
+ROUND_ROBIN = {"name": "roundrobin", "metadata": b"other"}
+
+
+def list_groups(**fields):
+    """Groups in some states and of some types."""
+    return Ask("ListGroups", fields)
+
+
+
+# Two members: the second makes the first join again. The second waits on a connection of its own.
+TWO = (
+    *stable(),
+    join(on="b", save={"second": "member_id"}, version=5),
+    join("$second", on="b", later=True, version=5),
+    Ask("Heartbeat", {"group_id": "g@", "generation_id": "$generation", "member_id": "$member"}, until={"error_code": 27}),
+    join("$member", save={"generation": "generation_id"}),
+    Answer("b", save={"generation": "generation_id"}),
+)
+
+CASES = [
+    Case("ListGroups", "no groups", list_groups()),
+    Case(LIFE, "one member", *stable(), heartbeat(), describe(), leave("$member"), heartbeat(), describe()),
+    Case("JoinGroup", "an id that nobody has", join("nobody")),
+    Case("JoinGroup", "no group", join(group="")),
+    Case("JoinGroup", "a session that is too short, and too long", join(session_ms=99), join(session_ms=-1), join(session_ms=1_800_001)),
+    Case("JoinGroup", "no time to rebalance", join(rebalance_ms=0), join(group="h@", rebalance_ms=-1)),
+    Case("JoinGroup", "no protocols", join(protocols=()), join(kind="")),
+    # From version 4 on: in those before, Apache Kafka never answers.
+    Case("JoinGroup", "a protocol twice", join(protocols=(RANGE, RANGE)), versions=range(4, 99)),
+    Case("JoinGroup", "any kind of protocol", *joined(kind="sr"), describe()),
+    Case("JoinGroup", "null for a member", join(None), join(group=None), join(kind=None)),
+    Case("JoinGroup", "another kind of protocol", *stable(), join("", kind="connect"), join("$member", kind="connect")),
+    Case("JoinGroup", "protocols that the others do not know", *stable(), join("", protocols=(ROUND_ROBIN,))),
+    Case("JoinGroup", "the same again", *stable(), join("$member"), heartbeat()),
+    Case("JoinGroup", "the leader with another subscription", *stable(),
+         join("$member", protocols=({"name": "range", "metadata": b"new"},), save={"generation": "generation_id"}),
+         heartbeat(), sync(assignments=[("$member", b"again")]), describe()),
+    Case("JoinGroup", "a member that has not been given its id", *stable(), join("other")),
+    Case("JoinGroup", "a reason", join(reason="because"), join(group="h@", reason="x" * 300)),
+    Case(LIFE, "two members", *TWO, sync("$second", on="b", later=True),
+         sync(assignments=[("$member", b"one"), ("$second", b"two")]), Answer("b"), heartbeat(), heartbeat("$second", on="b"),
+         describe(), leave("$second"), heartbeat()),
+    Case(LIFE, "the leader leaves while the other waits for its part", *TWO, sync("$second", on="b", later=True),
+         leave("$member"), Answer("b")),
+    Case("SyncGroup", "an id that nobody has", *stable(), sync("nobody"), sync("")),
+    Case("SyncGroup", "a group that nobody has", sync("nobody", 1, "nothing"), sync("nobody", 1, "")),
+    Case("SyncGroup", "a generation that is not the group's", *stable(), sync(generation=99), sync(generation=-1), sync(generation=0)),
+    Case("SyncGroup", "a protocol that is not the group's", *joined(), sync(protocol_type="connect", protocol_name="range"),
+         sync(protocol_type="consumer", protocol_name="other"), sync(protocol_type=None, protocol_name=None),
+         sync(protocol_type="consumer", protocol_name="range"), versions=range(5, 99)),
+    Case("SyncGroup", "nothing for a member", *joined(), sync(), describe()),
+    Case("SyncGroup", "parts for members that there are not", *joined(), sync(assignments=[("$member", b"a"), ("nobody", b"b")]),
+         describe()),
+    Case("SyncGroup", "a part twice", *joined(), sync(assignments=[("$member", b"a"), ("$member", b"b")]), describe()),
+    Case("SyncGroup", "null for a part", *joined(), Ask("SyncGroup", {
+        "group_id": "g@", "generation_id": "$generation", "member_id": "$member",
+        "assignments": [{"member_id": "$member", "assignment": None}]})),
+    Case("SyncGroup", "its part again", *stable(), sync(), sync(assignments=[("$member", b"other")])),
+    Case("Heartbeat", "an id that nobody has", *stable(), heartbeat("nobody"), heartbeat("")),
+    Case("Heartbeat", "a group that nobody has", heartbeat("nobody", 1, "nothing"), heartbeat("nobody", 1, "")),
+    Case("Heartbeat", "a generation that is not the group's", *stable(), heartbeat(generation=99), heartbeat(generation=-1)),
+    Case("Heartbeat", "before it has its part", *joined(), heartbeat(), heartbeat(generation=99)),
+    Case("Heartbeat", "before others have joined again", *TWO[:-2], heartbeat("$second", on="c"), leave("$member")),
+    Case("LeaveGroup", "an id that nobody has", *stable(), leave("nobody"), leave("")),
+    Case("LeaveGroup", "a group that nobody has", leave("nobody", group="nothing"), leave("nobody", group="")),
+    Case("LeaveGroup", "no members", *stable(), leave(), versions=range(3, 99)),
+    Case("LeaveGroup", "several, some of whom are there", *stable(), leave("$member", "nobody", ("", "nowhere"), "$member"),
+         versions=range(3, 99)),
+    Case("LeaveGroup", "a member that has only its id", join(save={"member": "member_id"}), leave("$member")),
+    Case("JoinGroup", "a static member", join(instance="i", save={"member": "member_id", "generation": "generation_id"}),
+         sync(instance="i", assignments=[("$member", b"all")]), heartbeat(instance="i"), describe(), versions=range(5, 99)),
+    Case("JoinGroup", "a static member that comes again", join(instance="i", save={"member": "member_id", "generation": "generation_id"}),
+         sync(instance="i", assignments=[("$member", b"all")]), join(instance="i", save={"new": "member_id"}),
+         heartbeat(instance="i"), heartbeat("$new", instance="i"), sync(instance="i"), sync("$new", instance="i"),
+         join("$member", instance="i"), describe(), leave(("$member", "i")), leave(("", "i")), describe(), versions=range(5, 99)),
+    Case("JoinGroup", "a static member with another subscription",
+         join(instance="i", save={"member": "member_id", "generation": "generation_id"}),
+         sync(instance="i", assignments=[("$member", b"all")]),
+         join(instance="i", protocols=({"name": "range", "metadata": b"new"},),
+         save={"member": "member_id", "generation": "generation_id"}),
+         sync(instance="i", assignments=[("$member", b"new")]), describe(), versions=range(5, 99)),
+    Case("JoinGroup", "a static member's id without its instance",
+         join(instance="i", save={"member": "member_id", "generation": "generation_id"}),
+         sync(instance="i", assignments=[("$member", b"all")]), heartbeat(), heartbeat(instance="j"), join("$member"),
+         versions=range(5, 99)),
+    Case("JoinGroup", "an instance with an id that is not its own", join("nobody", instance="i"), join(instance=""),
+         join(instance="a b", group="h@"), versions=range(5, 99)),
+    Case(("Heartbeat", "SyncGroup", "LeaveGroup"), "an instance that the group does not have", *stable(), heartbeat(instance="i"),
+         sync(instance="i"), leave(("$member", "i"))),
+    Case("JoinGroup", "a session that runs out", join(session_ms=100, save={"member": "member_id"}),
+         join("$member", session_ms=100), Ask("DescribeGroups", {"groups": ["g@"]}, until={"groups.0.group_state": "Empty"}),
+         versions=range(4, 99, 5)),
+    Case("DescribeGroups", "a group in each state", *joined(), describe(), sync(assignments=[("$member", b"all")]), describe(),
+         leave("$member"), describe()),
+    Case("DescribeGroups", "groups that nobody has", describe("nothing", "")),
+    Case("DescribeGroups", "a group twice", describe("nothing", "nothing")),
+    Case("DescribeGroups", "no groups", Ask("DescribeGroups", {"groups": []})),
+    Case("DescribeGroups", "null for the groups", Ask("DescribeGroups", {"groups": None})),
+    Case("DescribeGroups", "what one may do", *stable(), describe(include_authorized_operations=True),
+         describe("nothing", include_authorized_operations=True), versions=range(3, 99)),
+    Case("ListGroups", "all groups", *stable(), list_groups(), leave("$member")),
+    Case("ListGroups", "some states", *stable(), list_groups(states_filter=["Stable"]), list_groups(states_filter=["stable"]),
+         list_groups(states_filter=["Empty", "Dead"]), list_groups(states_filter=["nonsense"]), list_groups(states_filter=[""]),
+         leave("$member"), versions=range(4, 99)),
+    Case("ListGroups", "some types", list_groups(types_filter=["classic"]), list_groups(types_filter=["Classic"]),
+         list_groups(types_filter=["consumer", "share"]), list_groups(types_filter=["nonsense"]), list_groups(types_filter=[""]),
+         list_groups(types_filter=["classic"], states_filter=["Empty"]), versions=range(5, 99)),
+    Case("ListGroups", "null for a filter", list_groups(states_filter=None), versions=range(4, 99)),
+    Case("DeleteGroups", "groups in each state", *stable(), Ask("DeleteGroups", {"groups_names": ["g@", "nothing", ""]}),
+         leave("$member"), Ask("DeleteGroups", {"groups_names": ["g@"]}), describe(), Ask("DeleteGroups", {"groups_names": ["g@"]})),
+    Case("DeleteGroups", "a group twice", *joined(), leave("$member"), Ask("DeleteGroups", {"groups_names": ["g@", "g@"]})),
+    Case("DeleteGroups", "no groups", Ask("DeleteGroups", {"groups_names": []})),
+    Case("DeleteGroups", "null for the groups", Ask("DeleteGroups", {"groups_names": None})),
+]
