@@ -7,8 +7,8 @@ mod support;
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use compaction_support::*;
@@ -263,6 +263,44 @@ fn readers_and_writers_go_on_while_threads_clean() {
     assert!(reader.join().expect("no read failed") > 0);
     life.cleaner.stop();
     keys.check(&life.log, "after all");
+}
+
+#[test]
+fn a_file_that_is_gone_before_its_successor_has_its_place_is_waited_for() {
+    let disk = SimDisk::new();
+    let mut keys = Keys::default();
+    let life = Life::begin(&disk, 1, NOW_MS, settings(false));
+    fill(&life, &mut keys, 100, 10);
+    // Then nothing of it is in memory or open.
+    life.dir.close().expect("room");
+    drop(life);
+    let life = Life::begin(&disk, 2, NOW_MS, settings(false));
+    let hold = disk.hold_writes(".swap");
+    std::thread::scope(|scope| {
+        let cleaning = scope.spawn(|| life.cleaner.clean_filthiest());
+        wait_until("the old files have gone", || hold.is_reached());
+        // As a removal does that was due for an earlier file of the same name.
+        for name in file_names(&disk).iter().filter(|name| name.ends_with(".deleted")) {
+            disk.remove_file(&Path::new(DIR).join("t-0").join(name)).expect("power");
+        }
+        let (done, read) = mpsc::channel();
+        let log = &life.log;
+        scope.spawn(move || done.send(read_records(log).len()));
+        let early = read.recv_timeout(Duration::from_millis(100));
+        assert_eq!(early, Err(mpsc::RecvTimeoutError::Timeout), "there is nothing to read yet");
+        drop(hold);
+        assert!(cleaning.join().expect("no panic").is_some());
+        assert!(read.recv().expect("no read failed") > 0);
+    });
+    keys.check(&life.log, "after the exchange");
+}
+
+fn wait_until(what: &str, holds: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !holds() {
+        assert!(started.elapsed() < Duration::from_secs(20), "waited in vain until {what}");
+        std::thread::yield_now();
+    }
 }
 
 /// What happens to a log.

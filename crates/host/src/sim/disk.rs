@@ -329,7 +329,7 @@ impl SimDisk {
         self.machine.world.lock().faults.clear();
     }
 
-    /// Holds up writes and flushes of files whose path contains this, until what is returned is dropped or the process is killed.
+    /// Holds up writes, flushes and renames of files whose path contains this, until what is returned is dropped or the process is killed.
     pub fn hold_writes(&self, path_part: &str) -> Hold {
         self.machine.world.lock().holds.push((path_part.to_owned(), false));
         Hold { machine: self.machine.clone(), path_part: path_part.to_owned() }
@@ -409,6 +409,7 @@ impl Disk for SimDisk {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.machine.wait_while_held(from, self.boot());
         self.change(|world| {
             if !world.names.contains_key(from) {
                 return Err(io::ErrorKind::NotFound.into());

@@ -103,15 +103,23 @@ impl Log {
         Ok(())
     }
 
-    /// Looks for something in the segments, and again if that failed while some of them were exchanged: their files may be gone.
+    /// Looks for something in the segments, and again if that failed while some of them were exchanged: their files may be gone. The
+    /// caller does not hold `destage`.
     pub(super) fn in_segments<T, E>(&self, look: impl Fn() -> Result<T, E>) -> Result<T, E> {
         loop {
             let before = self.exchanges.load(Ordering::Acquire);
             let found = look();
-            if found.is_ok() || before == self.exchanges.load(Ordering::Acquire) {
+            if found.is_ok() || before == self.exchanges_that_ended() {
                 return found;
             }
         }
+    }
+
+    /// How many exchanges there were, once the one that is under way has ended. An old file may go before the new one has its place:
+    /// a removal that is due for an earlier file of the same name takes it along.
+    fn exchanges_that_ended(&self) -> u64 {
+        let _state = self.destage.lock();
+        self.exchanges.load(Ordering::Acquire)
     }
 
     /// Where these segments are among all, if they are still.

@@ -154,7 +154,23 @@ impl Segment {
         let times = self.cut_index(names::TIME_INDEX, time_index::decode_prefix, |entry: &TimeEntry| {
             entry.relative_offset < indexed.min(end)
         })?;
-        self.set_indexes(offsets, times)
+        self.set_indexes(offsets, times)?;
+        if self.last_time_holds(len)? { Ok(()) } else { self.forget_indexes() }
+    }
+
+    /// Whether the batch of the last entry of the time index says the same. An entry that was torn when the power went may ascend and lie
+    /// below the recovery point by chance.
+    fn last_time_holds(&self, len: u64) -> Result<bool, SegmentError> {
+        let Some(last) = self.state.read().times.last() else { return Ok(true) };
+        let located = self.locate(self.base_offset + i64::from(last.relative_offset), len)?;
+        Ok(located.is_some_and(|batch| batch.header.max_timestamp == last.timestamp))
+    }
+
+    /// Has both sparse indexes made anew from the headers.
+    fn forget_indexes(&self) -> Result<(), SegmentError> {
+        self.cut_file(names::OFFSET_INDEX, 0)?;
+        self.cut_file(names::TIME_INDEX, 0)?;
+        self.set_indexes(SparseIndex::default(), SparseIndex::default())
     }
 
     fn cut_index<E: Entry>(

@@ -208,6 +208,24 @@ fn a_changed_bit_above_the_recovery_point_is_found_and_below_it_is_not_looked_fo
 }
 
 #[test]
+fn a_time_entry_that_was_torn_into_another_is_not_believed() {
+    let bench = Bench::new();
+    let segment = Segment::create(bench.home.clone(), 0, 0).unwrap();
+    fill(&segment, &batches(0, 100, 2_000));
+    segment.flush_indexes(true).unwrap();
+    let whole = bench.bytes(0, names::TIME_INDEX);
+    // The timestamp was written, and of the offset only what makes it one that lies below the recovery point.
+    let last = time_index::decode(&whole).unwrap().last().copied().unwrap();
+    let torn = TimeEntry { timestamp: last.timestamp + 500, relative_offset: last.relative_offset };
+    fs::write(segment.path(names::TIME_INDEX), [&whole[..], &torn.to_bytes()].concat()).unwrap();
+    let before = segment.max_timestamp().unwrap();
+    let (recovered, report) = bench.recover(0, 300);
+    assert_eq!((recovered.max_timestamp().unwrap(), report.verified_bytes), (before, 0));
+    recovered.flush_indexes(true).unwrap();
+    assert_eq!(bench.bytes(0, names::TIME_INDEX), whole);
+}
+
+#[test]
 fn recovery_leads_to_the_same_indexes_from_every_recovery_point() {
     let all = batches(7, 60, 900);
     let bench = Bench::new();
