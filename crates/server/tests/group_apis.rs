@@ -168,10 +168,14 @@ async fn whoever_looks_for_a_coordinator_finds_it_and_the_topic_comes_to_be() {
 async fn coordinators_of_other_kinds_are_not_pretended_to_be_there() {
     let rig = Rig::start().await;
     let not_there = rig.find(NEWEST, 1, "tx").await.coordinators.remove(0);
-    assert_eq!(not_there.error_code, code(ErrorCode::CoordinatorNotAvailable));
+    // Final: a client that is told to wait for a coordinator asks without a pause.
+    assert_eq!(not_there.error_code, code(ErrorCode::UnsupportedVersion));
     assert_eq!((not_there.node_id, not_there.host.as_str(), not_there.port), (-1, "", -1));
+    let said = Some("this broker serves no transactions");
+    assert_eq!(not_there.error_message.as_deref(), said);
     let not_there = rig.find(3, 1, "tx").await;
-    assert_eq!(not_there.error_code, code(ErrorCode::CoordinatorNotAvailable));
+    assert_eq!(not_there.error_code, code(ErrorCode::UnsupportedVersion));
+    assert_eq!(not_there.error_message.as_deref(), said);
     for key_type in [2, 9] {
         let unknown = rig.find(NEWEST, key_type, "x").await.coordinators.remove(0);
         assert_eq!(unknown.error_code, code(ErrorCode::InvalidRequest));

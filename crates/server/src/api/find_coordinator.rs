@@ -16,6 +16,7 @@ use crate::net::Started;
 const GROUP: i8 = 0;
 const TRANSACTION: i8 = 1;
 const SHARE: i8 = 2;
+const NO_TRANSACTIONS: &str = "this broker serves no transactions";
 /// From this version on, a request names several keys.
 const KEYS_SINCE: i16 = 4;
 
@@ -42,8 +43,7 @@ fn answer(broker: &Broker, call: &Call, request: FindCoordinatorRequest) -> Find
     let found = find(request.key);
     FindCoordinatorResponse {
         error_code: found.error_code,
-        // Kafka says it in these versions even of a success.
-        error_message: Some(ErrorCode::from(found.error_code).message().to_owned()),
+        error_message: Some(alone(request.key_type, found.error_code.into()).to_owned()),
         node_id: found.node_id,
         host: found.host,
         port: found.port,
@@ -54,8 +54,9 @@ fn answer(broker: &Broker, call: &Call, request: FindCoordinatorRequest) -> Find
 fn find(broker: &Broker, call: &Call, key_type: i8, key: String) -> Coordinator {
     let found = match key_type {
         GROUP => coordinator_of(broker, &broker.published().image, call, &key),
-        // There is no coordinator of transactions. Clients take it as they take one that is not there yet.
-        TRANSACTION => Err(ErrorCode::CoordinatorNotAvailable),
+        // There is no coordinator of transactions, and none will come: clients that are told to wait for one ask without a pause
+        // until their time is up, and take this as final.
+        TRANSACTION => Err(ErrorCode::UnsupportedVersion),
         // Share groups are off, and more types there are not.
         _ => Err(ErrorCode::InvalidRequest),
     };
@@ -66,15 +67,24 @@ fn find(broker: &Broker, call: &Call, key_type: i8, key: String) -> Coordinator 
             node_id: -1,
             port: -1,
             error_code: error.code(),
-            // As Kafka has it, only a type that there is not is explained.
-            error_message: Some(if is_type(key_type) { "" } else { error.message() }.to_owned()),
+            error_message: Some(explanation(key_type, error).to_owned()),
             ..Default::default()
         },
     }
 }
 
-fn is_type(key_type: i8) -> bool {
-    (GROUP..=SHARE).contains(&key_type)
+/// What is said in versions that name one key: Kafka says there even of a success that it is none of the errors.
+fn alone(key_type: i8, error: ErrorCode) -> &'static str {
+    if key_type == TRANSACTION { NO_TRANSACTIONS } else { error.message() }
+}
+
+/// What is said beside the error. As Kafka has it, only a type that there is not is explained; clients show it.
+fn explanation(key_type: i8, error: ErrorCode) -> &'static str {
+    match key_type {
+        GROUP | SHARE => "",
+        TRANSACTION => NO_TRANSACTIONS,
+        _ => error.message(),
+    }
 }
 
 /// The leader of the group's partition, where this client can reach it.
