@@ -37,6 +37,7 @@ import house  # noqa: E402
 import internal_topics  # noqa: E402
 import kafkas_topics  # noqa: E402
 import logs  # noqa: E402
+import operators  # noqa: E402
 import memberships  # noqa: E402
 import perf  # noqa: E402
 import transactions  # noqa: E402
@@ -484,6 +485,7 @@ def main(words):
             suite.step("the names of Kafka's scripts", commands.scripts)
             house.run_all(commands, suite)
             flags.run(commands, suite)
+            operators.run(commands, suite)
             strangers.run(commands, suite)
             endings.run(commands, suite)
             deaths.run(commands, suite)

@@ -25,9 +25,11 @@ pub(crate) async fn servers(list: &str) -> Result<Vec<String>, ClientError> {
     Err(ClientError::NoServer(list.to_owned()))
 }
 
+/// `host:port`, before which may be the protocol, as in a listener; Kafka's client leaves it out too.
 fn checked(server: &str) -> Result<String, ClientError> {
-    match parse_host_port(server) {
-        Some((host, port)) if !host.is_empty() && port > 0 => Ok(server.to_owned()),
+    let place = server.split_once("://").map_or(server, |(_, place)| place);
+    match parse_host_port(place) {
+        Some((host, port)) if !host.is_empty() && port > 0 => Ok(place.to_owned()),
         _ => Err(ClientError::BadAddress(server.to_owned())),
     }
 }
@@ -44,13 +46,14 @@ mod tests {
     #[test]
     fn what_is_no_server_is_told_at_once() {
         assert_eq!(told("127.0.0.1:1, [::1]:2,").unwrap(), ["127.0.0.1:1", "[::1]:2"]);
+        assert_eq!(told("PLAINTEXT://127.0.0.1:1").unwrap(), ["127.0.0.1:1"]);
         for nothing in ["", " , "] {
             assert!(
                 told(nothing).unwrap_err().starts_with("No resolvable bootstrap urls given"),
                 "{nothing}"
             );
         }
-        for bad in ["a", "a:", "a:b", ":9092", "a:0", "a:65536", "a:1:2", "http://a:1"] {
+        for bad in ["a", "a:", "a:b", ":9092", "a:0", "a:65536", "a:1:2", "PLAINTEXT://a"] {
             assert_eq!(told(bad), Err(format!("`{bad}` is not of the form host:port")));
         }
     }

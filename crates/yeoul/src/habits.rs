@@ -1,8 +1,10 @@
 //! The habits of Kafka's command lines that clap does not have by itself.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use clap::{Arg, ArgAction, Command, Parser};
+
+use crate::commands;
 
 /// The commands whose tools at Kafka's read their flags by jopt-simple; the others read them by argparse4j, as clap does.
 const BY_JOPT: [&str; 16] = [
@@ -25,18 +27,29 @@ const BY_JOPT: [&str; 16] = [
 ];
 
 /// Parses the words of a line. For tools that do so at Kafka's, the word after a flag that takes a value is its value even if it
-/// begins with a hyphen, and a flag without a value may be there twice.
+/// begins with a hyphen, a flag without a value may be there twice, a long flag may begin with one hyphen, and a word that belongs
+/// to no flag says nothing. For the others the begin of a flag's name is enough.
 ///
 /// # Errors
 /// What clap says of a line that makes no sense, or that asks for help.
 pub fn parse<C: Parser>(line: &[OsString]) -> Result<C, clap::Error> {
     let mut command = C::command().mut_subcommands(with_habits);
+    let line = as_clap_reads(&command, line);
     let mut matches = command.try_get_matches_from_mut(line)?;
     C::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
 }
 
 fn with_habits(command: Command) -> Command {
-    if BY_JOPT.contains(&command.get_name()) { command.mut_args(with_habit) } else { command }
+    match command.get_name() {
+        name if BY_JOPT.contains(&name) => command.mut_args(with_habit),
+        name if commands::is_kafka_tool(name) => with_short_names(command),
+        _ => command,
+    }
+}
+
+/// A flag by the begin of its name, if no other begins so: argparse4j knows it by that.
+fn with_short_names(command: Command) -> Command {
+    command.infer_long_args(true).mut_subcommands(with_short_names)
 }
 
 fn with_habit(arg: Arg) -> Arg {
@@ -48,6 +61,66 @@ fn with_habit(arg: Arg) -> Arg {
         _ if takes_one && !arg.is_positional() => arg.allow_hyphen_values(true),
         _ => arg,
     }
+}
+
+/// The line as clap is to read it: the words of a tool that reads its own by jopt-simple are put as clap has them.
+fn as_clap_reads(command: &Command, line: &[OsString]) -> Vec<OsString> {
+    let tool = line.iter().enumerate().find_map(|(at, word)| {
+        let tool = command.find_subcommand(word).filter(|tool| BY_JOPT.contains(&tool.get_name()))?;
+        Some((at + 1, tool))
+    });
+    let Some((begin, tool)) = tool else { return line.to_vec() };
+    let flags: Vec<&Arg> = tool.get_arguments().chain(command.get_arguments()).collect();
+    [line[..begin].to_vec(), as_flags(&flags, &line[begin..])].concat()
+}
+
+/// The flags of a line with two hyphens, and their values.
+fn as_flags(flags: &[&Arg], words: &[OsString]) -> Vec<OsString> {
+    let mut told = Vec::new();
+    let mut words = words.iter().peekable();
+    while let Some(word) = words.next() {
+        if word == "--" {
+            break;
+        }
+        let Some((flag, spelled)) = flag_of(flags, word) else {
+            // A flag that is not known is refused; any other word says nothing.
+            if begins_with_a_hyphen(word) {
+                told.push(word.clone());
+            }
+            continue;
+        };
+        told.push(spelled);
+        let is_complete = !flag.get_action().takes_values() || has_value(word);
+        if is_complete {
+            continue;
+        }
+        let may_be_left_out = flag.get_num_args().is_some_and(|count| count.min_values() == 0);
+        if let Some(value) = words.next_if(|next| !may_be_left_out || !begins_with_a_hyphen(next)) {
+            told.push(value.clone());
+        }
+    }
+    told
+}
+
+/// The long flag that a word names, by one hyphen or two, and the word with two.
+fn flag_of<'a>(flags: &[&'a Arg], word: &OsStr) -> Option<(&'a Arg, OsString)> {
+    let text = word.to_str()?;
+    let bare = text.strip_prefix("--").or_else(|| text.strip_prefix('-'))?;
+    let name = bare.split_once('=').map_or(bare, |(name, _)| name);
+    let is_named = |flag: &&&Arg| {
+        let aliases = flag.get_all_aliases().unwrap_or_default();
+        flag.get_long() == Some(name) || aliases.contains(&name)
+    };
+    let flag = flags.iter().find(is_named)?;
+    Some((flag, OsString::from(format!("--{bare}"))))
+}
+
+fn has_value(word: &OsStr) -> bool {
+    word.to_str().is_some_and(|word| word.contains('='))
+}
+
+fn begins_with_a_hyphen(word: &OsStr) -> bool {
+    word.as_encoded_bytes().starts_with(b"-") && word != "-"
 }
 
 #[cfg(test)]
@@ -87,6 +160,27 @@ mod tests {
         assert_eq!(told("yeoul topics --list --topic -t --list"), Some(Tool::Topics(flags)));
         assert_eq!(told("yeoul features --list --topic -t"), None);
         assert_eq!(told("yeoul features --list --list"), None);
+    }
+
+    #[test]
+    fn a_long_flag_may_begin_with_one_hyphen_and_words_of_no_flag_say_nothing() {
+        let flags = || Flags { list: true, topic: Some("a".to_owned()), state: None };
+        assert_eq!(told("yeoul topics -list -topic a"), Some(Tool::Topics(flags())));
+        assert_eq!(
+            told("yeoul topics list --list b -topic=a c - -- --nonsense"),
+            Some(Tool::Topics(flags()))
+        );
+        assert_eq!(told("yeoul topics --list --topic a -x"), None);
+        assert_eq!(told("yeoul features --list a"), None);
+        let open = Flags { state: Some(Some("Empty".to_owned())), ..flags() };
+        assert_eq!(told("yeoul topics -state Empty a -list -topic a"), Some(Tool::Topics(open)));
+    }
+
+    #[test]
+    fn the_begin_of_a_flag_is_enough_where_argparse4j_reads() {
+        let flags = Flags { list: true, topic: Some("a".to_owned()), state: None };
+        assert_eq!(told("yeoul features --li --to a"), Some(Tool::Features(flags)));
+        assert_eq!(told("yeoul topics --li"), None);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::ffi::OsString;
 
+use crate::commands;
+
 /// A flag's old name and its new one, both without hyphens.
 type Name = (&'static str, &'static str);
 
@@ -14,7 +16,8 @@ struct Tool {
     refused: fn(Name) -> String,
 }
 
-const TOOLS: [Tool; 5] = [
+const TOOLS: [Tool; 6] = [
+    Tool { name: "cluster", names: &[("config", "command-config")], told: given_up, refused: both },
     Tool {
         name: "console-producer",
         names: &[
@@ -79,10 +82,12 @@ fn both((old, new): Name) -> String {
 /// Its sentence about a flag that is there by both names.
 pub fn told(line: &[OsString]) -> Result<Vec<String>, String> {
     let words: Vec<&str> = line.iter().filter_map(|word| word.to_str()).collect();
-    let Some(tool) = TOOLS.iter().find(|tool| words.contains(&tool.name)) else { return Ok(Vec::new()) };
+    let name = words.iter().skip(1).find(|word| commands::is_kafka_tool(word));
+    let Some(tool) = TOOLS.iter().find(|tool| name == Some(&tool.name)) else { return Ok(Vec::new()) };
     let is_there = |flag: &str| {
         let given = |word: &&str| {
-            word.strip_prefix("--")?.strip_prefix(flag).map(|rest| rest.is_empty() || rest.starts_with('='))
+            let bare = word.strip_prefix("--").or_else(|| word.strip_prefix('-'))?;
+            bare.strip_prefix(flag).map(|rest| rest.is_empty() || rest.starts_with('='))
         };
         words.iter().any(|word| given(word).unwrap_or(false))
     };
@@ -116,6 +121,9 @@ mod tests {
             of("yeoul console-producer --reader-property a=b --property a=b"),
             Err("Options --reader-property and --property cannot be specified together.".to_owned())
         );
+        assert_eq!(of("yeoul leader-election -admin.config f").map(|told| told.len()), Ok(1));
+        assert_eq!(of("yeoul cluster cluster-id --config f").map(|told| told.len()), Ok(1));
+        assert_eq!(of("yeoul topics --create --topic cluster --config a=b"), Ok(Vec::new()));
         assert_eq!(of("yeoul topics --property a=b"), Ok(Vec::new()));
     }
 }

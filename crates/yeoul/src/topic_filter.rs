@@ -6,7 +6,7 @@ use std::sync::Arc;
 use client::Topics;
 use regex_automata::meta::Regex;
 
-/// Names that a regular expression matches as a whole. A comma stands for "or", as in Kafka's tools.
+/// Names that a regular expression matches as a whole.
 #[derive(Clone)]
 pub struct TopicFilter {
     pattern: String,
@@ -21,13 +21,20 @@ impl fmt::Debug for TopicFilter {
 }
 
 impl TopicFilter {
-    /// The filter for a pattern; quotes around it, which files bring along, do not count.
+    /// The filter for a pattern as Kafka's tools take it: a comma stands for "or"; quotes around it, which files bring along, do not count.
     ///
     /// # Errors
     /// Kafka's sentence about a pattern that is no regular expression.
     pub fn new(pattern: &str, with_internal: bool) -> Result<TopicFilter, String> {
         let pattern = pattern.trim().replace(',', "|").replace(' ', "");
-        let pattern = pattern.trim_matches(['"', '\'']);
+        TopicFilter::exactly(pattern.trim_matches(['"', '\'']), with_internal)
+    }
+
+    /// The filter for a pattern that is taken as it stands, as Kafka's consumers take it.
+    ///
+    /// # Errors
+    /// Kafka's sentence about a pattern that is no regular expression.
+    pub fn exactly(pattern: &str, with_internal: bool) -> Result<TopicFilter, String> {
         let compile = |text: &str| Regex::new(text).map_err(|_| format!("{pattern} is an invalid regex."));
         // What is inside must be a whole expression by itself, so that `a)|(b` is none.
         compile(pattern)?;
@@ -49,7 +56,7 @@ pub fn topics(name: Option<&str>, pattern: Option<&str>) -> Result<Topics, Strin
     let Some(pattern) = pattern else {
         return Ok(Topics::Named(name.map(str::to_owned).into_iter().collect()));
     };
-    let filter = TopicFilter::new(pattern, false)?;
+    let filter = TopicFilter::exactly(pattern, false)?;
     let pattern = filter.pattern.clone();
     // A broker that applies the pattern would give the cluster's own topics too.
     let is_whole = INTERNAL.iter().all(|topic| !filter.regex.is_match(topic));
@@ -89,6 +96,12 @@ mod tests {
     }
 
     #[test]
+    fn consumers_take_a_pattern_as_it_stands() {
+        let Ok(Topics::Expression(_, accepts)) = topics(None, Some("a,b")) else { panic!("it is none") };
+        assert!(!accepts("a") && accepts("a,b"));
+    }
+
+    #[test]
     fn internal_topics_pass_only_where_they_are_wanted() {
         assert_eq!(accepted(".*", &["__consumer_offsets", "__mine"]), ["__mine"]);
         assert!(TopicFilter::new(".*", true).unwrap().accepts("__consumer_offsets"));
@@ -100,7 +113,7 @@ mod tests {
             Ok(Topics::Expression(pattern, _)) => Some(pattern),
             _ => None,
         };
-        assert_eq!(pattern("a.*, b"), Some("a.*|b".to_owned()));
+        assert_eq!(pattern("a.*|b"), Some("a.*|b".to_owned()));
         assert_eq!(pattern(".*"), None);
     }
 

@@ -80,7 +80,7 @@ async fn describe(
 ) -> Result<(), Failure> {
     let existing = existing(cluster, kind).await?;
     let names = match name {
-        Some(Name::Named(name)) if !existing.contains(name) => {
+        Some(Name::Named(name)) if !args.all && !existing.contains(name) => {
             return Ok(writeln!(out, "{}", describe::nothing_there(kind, name))?);
         }
         Some(name) => vec![name.clone()],

@@ -22,6 +22,10 @@ use crate::interrupt::{Interrupt, insist};
 /// How long leaving the group and the last commit may take: others wait for the partitions, a user for the prompt.
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 
+/// What Kafka's tool says on standard error to who does not ask for the newer protocol.
+const ADVERT: &str = "The consumer rebalance protocol (KIP-848) is production-ready! Set group.protocol=consumer to try it out. \
+     See https://kafka.apache.org/documentation/#consumer_rebalance_protocol";
+
 /// Writes records until there are enough, no more come, nobody reads them, or a signal asks to stop.
 pub fn run(args: ConsoleConsumerArgs) -> Result<(), Failure> {
     block_on(consume(args.plan()?))
@@ -30,6 +34,9 @@ pub fn run(args: ConsoleConsumerArgs) -> Result<(), Failure> {
 async fn consume(plan: Plan) -> Result<(), Failure> {
     let mut interrupt = Interrupt::listen()?;
     insist(CLOSE_WITHIN * 2)?;
+    if plan.advertises {
+        say(format_args!("{ADVERT}"));
+    }
     let mut printer = Printer { plan, written: 0 };
     let end = printer.print(&mut interrupt).await;
     say(format_args!("Processed a total of {} messages", printer.written));

@@ -28,6 +28,7 @@ use reset::{Goal, Known, Plan, Scenario, Target, TopicChoice};
 
 use super::cluster::{block_on, now_ms};
 use super::java_order::{USUAL_CAPACITY, name_hash, sort_as_java_map};
+use super::refusals;
 use super::table::Output;
 use crate::failure::{Failure, say};
 use crate::interrupt::Interrupt;
@@ -119,7 +120,8 @@ async fn describe(
     let mut groups = Vec::new();
     let mut work = Work::of("describing groups", ids.len());
     for id in ids {
-        groups.push(work.step(cluster.describe_group(id)).await?);
+        let group = work.step(cluster.describe_group(id)).await;
+        groups.push(group.map_err(|error| Failure::Failed(refusals::exception(&error)))?);
     }
     let mut work = Work::of("looking where groups are", groups.len());
     if shown.output == Output::Json {
@@ -298,13 +300,18 @@ async fn delete(
     let mut work = Work::of("deleting groups", ids.len());
     for id in ids {
         let fate = work.step(cluster.delete_group(&id)).await.err();
-        fates.push((id, fate.map(|error| error.to_string())));
+        fates.push((id, fate.map(|error| reason(&error, output))));
     }
     if output == Output::Json {
         return fates::tell(&fates::of_groups(&fates), out);
     }
     sort_as_java_map(&mut fates, USUAL_CAPACITY, |(id, _)| name_hash(id));
     Ok(fates::lines_of_groups(&fates).iter().try_for_each(|line| writeln!(out, "{line}"))?)
+}
+
+/// Why something was refused, as a table or a program is told.
+fn reason(error: &ClientError, output: Output) -> String {
+    if output == Output::Json { refusals::sentence(error) } else { refusals::exception(error) }
 }
 
 /// Where groups are to go on; brings them there if that is asked for.
@@ -360,7 +367,10 @@ async fn new_offsets(
         Goal::Everywhere(scenario) => {
             let places = match &reset.topics {
                 None => committed.keys().cloned().collect(),
-                Some(topics) => places(cluster, topics).await?,
+                Some(topics) => {
+                    let places = places(cluster, topics).await;
+                    places.map_err(|error| Failure::Failed(refusals::sentence(&error)))?
+                }
             };
             places.into_iter().map(|place| (place, *scenario)).collect()
         }
@@ -454,7 +464,7 @@ async fn all_offsets(
 }
 
 /// The partitions of topics.
-async fn places(cluster: &mut Cluster, topics: &[TopicChoice]) -> Result<Vec<Place>, Failure> {
+async fn places(cluster: &mut Cluster, topics: &[TopicChoice]) -> Result<Vec<Place>, ClientError> {
     let mut places = Vec::new();
     for TopicChoice { topic, partitions } in topics {
         let numbers = match partitions {
@@ -498,8 +508,7 @@ async fn delete_offsets(
     for choice in topics {
         match self::places(cluster, std::slice::from_ref(&choice)).await {
             Ok(found) => places.extend(found),
-            Err(Failure::Failed(error)) => fates.push((choice.topic, None, Some(error))),
-            Err(failure) => return Err(failure),
+            Err(error) => fates.push((choice.topic, None, Some(reason(&error, output)))),
         }
     }
     let deleted = cluster.delete_group_offsets(group, &places).await;
@@ -508,7 +517,7 @@ async fn delete_offsets(
             Err(error) => Some(error),
             Ok(fates) => fates.get(&place).and_then(|fate| fate.as_ref().err()),
         };
-        fates.push((place.0, Some(place.1), error.map(ToString::to_string)));
+        fates.push((place.0, Some(place.1), error.map(|error| reason(error, output))));
     }
     fates.sort_unstable();
     fates.dedup();
@@ -516,7 +525,7 @@ async fn delete_offsets(
         return fates::tell(&fates::of_offsets(&fates), out);
     }
     match deleted {
-        Err(error) => writeln!(out, "\nError: {error}")?,
+        Err(error) => writeln!(out, "\nError: {}", refusals::sentence(&error))?,
         Ok(fates) if fates.values().any(Result::is_err) => {
             writeln!(out, "\nError: Encountered some partition-level error, see the follow-up details.")?;
         }

@@ -81,8 +81,16 @@ fn group_protocol(settings: &Settings) -> Result<GroupProtocol, Failure> {
     Ok(GroupProtocol::Consumer { member_id: random_uuid(&OsRandom), remote_assignor })
 }
 
+/// Whether members come to terms by the older protocol. What is neither is refused elsewhere.
+pub fn is_classic(settings: &Settings) -> bool {
+    settings.text("group.protocol").is_none_or(|name| name.eq_ignore_ascii_case("classic"))
+}
+
 /// How a member of a group behaves by these settings.
 pub fn group_options(settings: &Settings, id: String) -> Result<GroupOptions, Failure> {
+    if id.is_empty() {
+        return Err(Failure::failed("The group id is invalid: it is empty"));
+    }
     let usual = GroupOptions::new(id);
     let interval = settings.millis("auto.commit.interval.ms", Duration::from_secs(5))?;
     Ok(GroupOptions {

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::HELP;
 use super::cluster::{Brokers, block_on};
+use super::refusals;
 use super::table::{Form, Output};
 use crate::failure::Failure;
 use crate::progress::waiting;
@@ -90,7 +91,7 @@ async fn delete(args: &DeleteRecordsArgs, before: Vec<(Place, i64)>) -> Result<(
 fn lines(outcome: &ByPlace<i64>) -> Vec<String> {
     let line = |((topic, partition), left): (&Place, &Result<i64, client::ClientError>)| match left {
         Ok(oldest) => format!("partition: {topic}-{partition}\tlow_watermark: {oldest}"),
-        Err(error) => format!("partition: {topic}-{partition}\terror: {error}"),
+        Err(error) => format!("partition: {topic}-{partition}\terror: {}", refusals::exception(error)),
     };
     outcome.iter().map(line).collect()
 }
@@ -99,7 +100,7 @@ fn json(outcome: &ByPlace<i64>) -> Value {
     let row = |((topic, partition), left): (&Place, &Result<i64, client::ClientError>)| {
         json!({
             "topic": topic, "partition": partition, "lowWatermark": left.as_ref().ok(),
-            "error": left.as_ref().err().map(ToString::to_string),
+            "error": left.as_ref().err().map(refusals::sentence),
         })
     };
     outcome.iter().map(row).collect()
@@ -115,11 +116,11 @@ mod tests {
     #[test]
     fn the_outcome_is_told_for_each_partition() {
         let refused = ClientError::refused(ErrorCode::OffsetOutOfRange);
-        let reason = refused.to_string();
+        let (reason, told) = (refusals::sentence(&refused), refusals::exception(&refused));
         let outcome = ByPlace::from([(("t".to_owned(), 0), Ok(3)), (("t".to_owned(), 1), Err(refused))]);
         assert_eq!(
             lines(&outcome),
-            ["partition: t-0\tlow_watermark: 3".to_owned(), format!("partition: t-1\terror: {reason}")]
+            ["partition: t-0\tlow_watermark: 3".to_owned(), format!("partition: t-1\terror: {told}")]
         );
         assert_eq!(json(&outcome)[0]["lowWatermark"], 3);
         assert_eq!(json(&outcome)[1]["error"], reason);

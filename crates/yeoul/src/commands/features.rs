@@ -234,7 +234,9 @@ fn levels(wanted: &Levels, action: &str) -> Result<Vec<(String, i16)>, Failure> 
         metadata.into_iter().map(|version| (METADATA_VERSION.to_owned(), version.0)).collect();
     for text in &wanted.feature {
         let level = parse_level(text)?;
-        levels.retain(|(name, _)| *name != level.0);
+        if levels.iter().any(|(name, _)| *name == level.0) {
+            return Err(Failure::failed(format!("Feature {} was specified more than once.", level.0)));
+        }
         levels.push(level);
     }
     refuse_none(&levels, action)?;

@@ -10,6 +10,11 @@ struct Line<A: Args> {
 
 /// The flags that stand in a line; a test that gives others than there are is wrong.
 pub fn flags<A: Args>(line: &str) -> A {
-    let words = ["command"].into_iter().chain(line.split_whitespace());
-    Line::try_parse_from(words).unwrap().args
+    words(line.split_whitespace())
+}
+
+/// The same of words, which may be empty.
+pub fn words<A: Args>(words: impl IntoIterator<Item = impl AsRef<str>>) -> A {
+    let words = words.into_iter().map(|word| word.as_ref().to_owned());
+    Line::try_parse_from(["command".to_owned()].into_iter().chain(words)).unwrap().args
 }

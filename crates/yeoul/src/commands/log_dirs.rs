@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
+use std::num::ParseIntError;
 
 use clap::Args;
 use protocol::ErrorCode;
@@ -31,8 +32,8 @@ pub struct LogDirsArgs {
     #[arg(long, value_name = "TOPICS", value_delimiter = ',')]
     topic_list: Vec<String>,
     /// Only these brokers, by id
-    #[arg(long, value_name = "IDS", value_delimiter = ',')]
-    broker_list: Vec<i32>,
+    #[arg(long, value_name = "IDS", value_delimiter = ',', value_parser = parse_id)]
+    broker_list: Vec<Option<i32>>,
     #[command(flatten)]
     form: Form,
 }
@@ -75,12 +76,17 @@ async fn describe(args: &LogDirsArgs, out: &mut impl Write) -> Result<(), Failur
     Ok(writeln!(out, "{json}")?)
 }
 
+/// The id of a broker; none where there is nothing between commas.
+fn parse_id(text: &str) -> Result<Option<i32>, ParseIntError> {
+    if text.is_empty() { Ok(None) } else { text.trim().parse().map(Some) }
+}
+
 /// The brokers that are to be asked: those of the list, or all.
-fn asked(list: &[i32], live: &BTreeSet<i32>) -> Result<BTreeSet<i32>, Failure> {
-    if list.is_empty() {
+fn asked(list: &[Option<i32>], live: &BTreeSet<i32>) -> Result<BTreeSet<i32>, Failure> {
+    let wanted: BTreeSet<i32> = list.iter().copied().flatten().collect();
+    if wanted.is_empty() {
         return Ok(live.clone());
     }
-    let wanted: BTreeSet<i32> = list.iter().copied().collect();
     let missing: BTreeSet<i32> = wanted.difference(live).copied().collect();
     match missing.is_empty() {
         true => Ok(wanted),
@@ -210,8 +216,9 @@ mod tests {
     fn brokers_that_are_not_there_are_named() {
         let live = BTreeSet::from([1, 2]);
         assert_eq!(asked(&[], &live), Ok(live.clone()));
+        assert_eq!(asked(&[None], &live), Ok(live.clone()));
         let words =
             "ERROR: The given brokers do not exist from --broker-list: 7. Current existent brokers: 1,2";
-        assert_eq!(asked(&[2, 7], &live), Err(Failure::Failed(words.to_owned())));
+        assert_eq!(asked(&[Some(2), Some(7)], &live), Err(Failure::Failed(words.to_owned())));
     }
 }

@@ -34,6 +34,7 @@ mod offered;
 mod pace;
 mod perf;
 mod reassign_partitions;
+mod refusals;
 mod server;
 mod storage;
 mod table;

@@ -62,6 +62,9 @@ async fn create(
     if name.contains(['.', '_']) {
         writeln!(out, "{}", arguments::COLLISION_WARNING)?;
     }
+    if name.is_empty() {
+        return Err(Failure::failed("The given topic name '' cannot be represented in a request."));
+    }
     let topic = NewTopic { name, partitions, replication_factor, assignment, configs };
     match cluster.create_topic(&topic).await {
         Ok(()) => Ok(writeln!(out, "Created topic {}.", topic.name)?),
@@ -149,7 +152,7 @@ fn topic(described: DescribedTopic, mut configs: Vec<DescribeConfigsResourceResu
 /// The topics that were asked for; that there is one at all must hold unless `--if-exists` says otherwise.
 async fn existing(cluster: &mut Cluster, args: &TopicsArgs) -> Result<Vec<String>, Failure> {
     let names = names(cluster, args).await?;
-    let asked = match (&args.topic_id, &args.topic) {
+    let asked = match (args.described_id(), &args.topic) {
         (Some(id), _) => Some(format!("TopicId '{id}'")),
         (None, Some(topic)) => Some(format!("Topic '{topic}'")),
         (None, None) => None,
@@ -164,10 +167,11 @@ async fn existing(cluster: &mut Cluster, args: &TopicsArgs) -> Result<Vec<String
 
 /// The names of the topics that were asked for, sorted.
 async fn names(cluster: &mut Cluster, args: &TopicsArgs) -> Result<Vec<String>, Failure> {
-    let pattern = args.topic.as_deref().filter(|_| args.topic_id.is_none()).unwrap_or(".*");
+    let id = args.described_id();
+    let pattern = args.topic.as_deref().filter(|_| id.is_none()).unwrap_or(".*");
     let filter = TopicFilter::new(pattern, !args.exclude_internal).map_err(Failure::Failed)?;
     let topics = cluster.topics().await?.into_iter();
-    let wanted = topics.filter(|topic| args.topic_id.is_none_or(|id| id == topic.topic_id));
+    let wanted = topics.filter(|topic| id.is_none_or(|id| id == topic.topic_id));
     let names: BTreeSet<String> = wanted.filter_map(|topic| topic.name).collect();
     Ok(names.into_iter().filter(|name| filter.accepts(name)).collect())
 }

@@ -12,6 +12,10 @@ pub type Changes = Vec<(String, Option<String>)>;
 /// `a=1,b=[x,y]` as pairs. The last of a key counts.
 pub fn parse_additions(text: &str) -> Result<Changes, Failure> {
     let mut pairs = Changes::new();
+    // As where the variable of a script is not set.
+    if text.is_empty() {
+        return Err(Failure::Usage(NOT_A_PAIR.to_owned()));
+    }
     for piece in split_outside_brackets(text, ',') {
         if piece.is_empty() {
             continue;
@@ -59,7 +63,7 @@ mod tests {
             Ok(vec![set("a", "1"), set("b", "x,y=2"), set("c", "")])
         );
         assert_eq!(parse_additions("a=1,a=2"), Ok(vec![set("a", "2")]));
-        assert!(parse_additions("a=b=c").is_err());
+        assert!(parse_additions("a=b=c").is_err() && parse_additions("").is_err());
     }
 
     #[test]

@@ -192,7 +192,8 @@ mod tests {
     }
 
     fn refusal(owners: &Owners, set: &str, deleted: &str) -> String {
-        let changes = [parse_additions(set).unwrap(), parse_deletions(deleted)].concat();
+        let set_to = if set.is_empty() { Vec::new() } else { parse_additions(set).unwrap() };
+        let changes = [set_to, parse_deletions(deleted)].concat();
         match change(owners, &changes) {
             Err(Failure::Usage(words)) => words,
             other => panic!("{set} {deleted}: {other:?}"),

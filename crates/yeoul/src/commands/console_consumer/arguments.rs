@@ -11,7 +11,7 @@ use super::internal::Internal;
 use super::json::JsonWriter;
 use crate::commands::HELP;
 use crate::commands::cluster::{Output, Settings, parse_pairs, read_properties};
-use crate::commands::consumer_settings::{consumer_options, group_options, reset_policy};
+use crate::commands::consumer_settings::{consumer_options, group_options, is_classic, reset_policy};
 use crate::commands::field_type::FieldType;
 use crate::commands::offered::Offered;
 use crate::failure::Failure;
@@ -118,6 +118,8 @@ pub struct Plan {
     pub timeout: Option<Duration>,
     pub skip_errors: bool,
     pub tell_end: bool,
+    /// Whether Kafka's tool would say here that there is a newer protocol for groups.
+    pub advertises: bool,
     pub client: ClientOptions,
     pub consumer: ConsumerOptions,
 }
@@ -149,6 +151,10 @@ fn usage(text: impl Into<String>) -> Failure {
     Failure::Usage(text.into())
 }
 
+fn together<T>(one: &str, other: &str) -> Result<T, Failure> {
+    Err(usage(format!("Options {one} and {other} cannot be specified together.")))
+}
+
 impl ConsoleConsumerArgs {
     /// What the line, its files and Kafka's habits come to.
     pub fn plan(self) -> Result<Plan, Failure> {
@@ -159,21 +165,25 @@ impl ConsoleConsumerArgs {
         Ok(Plan {
             source: self.source(&settings, reset)?,
             writer: self.writer()?,
-            max_messages: self.max_messages.and_then(|count| u64::try_from(count).ok()),
+            max_messages: self.max_messages(),
             timeout: self.timeout_ms.and_then(|millis| u64::try_from(millis).ok()).map(Duration::from_millis),
             skip_errors: self.skip_message_on_error,
             tell_end: self.enable_systest_events,
             client: settings.client("console-consumer", "default.api.timeout.ms")?,
             consumer: consumer_options(&settings, reset)?,
+            advertises: self.partition.is_none() && is_classic(&settings),
             servers: self.bootstrap_server,
         })
     }
 
+    /// How many records are written at most; as with Kafka's tool -1 is no limit, and no other number below zero lets one through.
+    fn max_messages(&self) -> Option<u64> {
+        let count = self.max_messages.filter(|count| *count != -1)?;
+        Some(u64::try_from(count).unwrap_or(0))
+    }
+
     /// Refuses what does not go together, in the words of Kafka's tool.
     fn check(&self) -> Result<(), Failure> {
-        let together = |one: &str, other: &str| {
-            Err(usage(format!("Options {one} and {other} cannot be specified together.")))
-        };
         if self.topic.is_some() == self.include.is_some() {
             return Err(usage("Exactly one of the following arguments is required: [topic], [include]"));
         }
@@ -186,7 +196,6 @@ impl ConsoleConsumerArgs {
         match (self.partition.is_some(), self.offset.is_some()) {
             (false, true) => Err(usage("The partition is required when offset is specified.")),
             (_, true) if self.from_beginning => together("from-beginning", "offset"),
-            (true, _) if self.group.is_some() => together("group", "partition"),
             _ => Ok(()),
         }
     }
@@ -209,6 +218,14 @@ impl ConsoleConsumerArgs {
 
     fn source(&self, settings: &Settings, reset: Start) -> Result<Source, Failure> {
         let group = self.group_id(settings)?;
+        if self.partition.is_some() && group.is_some() {
+            return together("group", "partition");
+        }
+        if self.topic.as_deref().is_some_and(|topic| topic.trim().is_empty()) {
+            return Err(Failure::failed(
+                "Topic collection to subscribe to cannot contain null or empty topic",
+            ));
+        }
         if let (Some(topic), Some(partition)) = (&self.topic, self.partition) {
             let usual = if self.from_beginning { reset } else { Start::Latest };
             return Ok(Source::Partition(topic.clone(), partition, self.start(usual)?));
@@ -284,7 +301,7 @@ impl ConsoleConsumerArgs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::line::flags;
+    use crate::commands::line::{self, flags};
 
     fn plan(line: &str) -> Result<Plan, Failure> {
         flags::<ConsoleConsumerArgs>(&format!("--bootstrap-server h:1 {line}")).plan()
@@ -304,6 +321,10 @@ mod tests {
                 "Options group and partition cannot be specified together.",
             ),
             (
+                "--topic t --partition 0 --command-property group.id=g",
+                "Options group and partition cannot be specified together.",
+            ),
+            (
                 "--topic t --partition 0 --offset 3 --from-beginning",
                 "Options from-beginning and offset cannot be specified together.",
             ),
@@ -317,6 +338,12 @@ mod tests {
         }
         assert!(plan("--topic t --from-beginning --consumer-property auto.offset.reset=latest").is_err());
         assert!(plan("--topic t --group a --consumer-property group.id=b").is_err());
+        let empty = |flag: &str| {
+            let words = ["--bootstrap-server", "h:1", flag, "", "--topic", "t"];
+            line::words::<ConsoleConsumerArgs>(words.iter().take(if flag == "--topic" { 4 } else { 6 }))
+                .plan()
+        };
+        assert!(empty("--topic").is_err() && empty("--group").is_err());
     }
 
     #[test]
@@ -360,8 +387,17 @@ mod tests {
     }
 
     #[test]
-    fn limits_below_zero_are_none() {
-        let plan = plan("--topic t --max-messages -1 --timeout-ms -1").unwrap();
-        assert_eq!((plan.max_messages, plan.timeout), (None, None));
+    fn limits_below_zero_are_none_but_for_one_of_records_that_lets_none_through() {
+        let plan = |line: &str| plan(line).unwrap();
+        let unlimited = plan("--topic t --max-messages -1 --timeout-ms -1");
+        assert_eq!((unlimited.max_messages, unlimited.timeout), (None, None));
+        assert_eq!(plan("--topic t --max-messages -5").max_messages, Some(0));
+    }
+
+    #[test]
+    fn the_newer_protocol_is_advertised_to_who_is_no_member_by_it() {
+        let advertises = |line: &str| plan(&format!("--topic t {line}")).unwrap().advertises;
+        assert!(advertises("") && advertises("--group g --command-property group.protocol=Classic"));
+        assert!(!advertises("--partition 0") && !advertises("--command-property group.protocol=consumer"));
     }
 }

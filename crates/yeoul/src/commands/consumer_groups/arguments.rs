@@ -372,7 +372,7 @@ impl ConsumerGroupsArgs {
 fn read_plan(file: &Path) -> Result<FilePlan, Failure> {
     let text = std::fs::read_to_string(file)
         .map_err(|error| Failure::Failed(format!("Unable to read file {}: {error}", file.display())))?;
-    FilePlan::parse(&text).map_err(Failure::Usage)
+    FilePlan::parse(&text).map_err(Failure::Failed)
 }
 
 #[cfg(test)]

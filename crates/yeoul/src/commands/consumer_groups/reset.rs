@@ -151,8 +151,8 @@ impl FilePlan {
                 [group, topic, partition, offset] => (Some(group.clone()), [topic, partition, offset]),
                 _ => return Err(wrong()),
             };
-            let place = (topic.clone(), partition.parse().map_err(|_| wrong())?);
-            let offset: i64 = offset.parse().map_err(|_| wrong())?;
+            let place = (topic.clone(), partition.trim().parse().map_err(|_| wrong())?);
+            let offset: i64 = offset.trim().parse().map_err(|_| wrong())?;
             if offset < 0 {
                 return Err("Invalid negative offset".to_owned());
             }
@@ -334,7 +334,7 @@ mod tests {
 
     #[test]
     fn lines_without_a_group_are_for_the_only_one() {
-        let file = FilePlan::parse("t,0,2\n\n\"t\",1,1\n").unwrap();
+        let file = FilePlan::parse("t,0,2\n\n\"t\", 1, 1\n").unwrap();
         assert_eq!(file.of_group("g", true), Some(&[(place("t", 0), 2), (place("t", 1), 1)][..]));
         assert_eq!(file.of_group("g", false), None);
     }

@@ -17,6 +17,10 @@ pub const COLLISION_WARNING: &str = "WARNING: Due to limitations in metric names
 const DELETES_NO_CONFIG: &str = "delete-config option is no longer supported and deprecated since version 4.0. \
      The config will be fully removed in future releases.";
 
+/// What is said of settings of a topic that is there already.
+const ALTERS_NO_CONFIG: &str = "Option combination \"[[config], [bootstrap-server]]\" can't be used with option \"[alter]\" \
+     (To alter topic configurations, the kafka-configs tool can be used.)";
+
 const EXAMPLES: &str = "\
   yeoul topics --bootstrap-server 127.0.0.1:9092 --create --topic flights --partitions 6 --config retention.ms=86400000
   yeoul topics --bootstrap-server 127.0.0.1:9092 --list
@@ -134,6 +138,9 @@ impl TopicsArgs {
         if self.brokers.bootstrap_server.is_empty() {
             return usage("--bootstrap-server must be specified");
         }
+        if action == "alter" && !self.config.is_empty() {
+            return usage(ALTERS_NO_CONFIG);
+        }
         if action == "describe" && self.if_exists && self.topic.is_none() && self.topic_id.is_none() {
             return usage("--topic or --topic-id is required to describe a topic");
         }
@@ -164,7 +171,7 @@ impl TopicsArgs {
 
     /// A flag, and the action or other flag that it does not go with.
     fn first_conflict(&self, action: &'static str) -> Option<(&'static str, &'static str)> {
-        let goes_with: [(&str, bool, &[&str]); 14] = [
+        let goes_with: [(&str, bool, &[&str]); 13] = [
             ("config", !self.config.is_empty(), &["create"]),
             ("partitions", self.partitions.is_some(), &["create", "alter"]),
             ("replication-factor", self.replication_factor.is_some(), &["create"]),
@@ -177,7 +184,6 @@ impl TopicsArgs {
             ("if-exists", self.if_exists, &["alter", "delete", "describe"]),
             ("if-not-exists", self.if_not_exists, &["create"]),
             ("exclude-internal", self.exclude_internal, &["list", "describe"]),
-            ("topic-id", self.topic_id.is_some(), &["describe"]),
             (
                 "partition-size-limit-per-response",
                 self.partition_size_limit_per_response.is_some(),
@@ -185,7 +191,20 @@ impl TopicsArgs {
             ),
         ];
         let lost = goes_with.iter().find(|(_, is_set, actions)| *is_set && !actions.contains(&action));
-        lost.map(|(option, ..)| (*option, action)).or_else(|| self.conflict_of_numbers())
+        let lost = lost.map(|(option, ..)| (*option, action));
+        lost.or_else(|| self.conflict_of_numbers()).or_else(|| self.conflict_of_selections())
+    }
+
+    /// Which partitions are told, where none is.
+    fn conflict_of_selections(&self) -> Option<(&'static str, &'static str)> {
+        let of_partitions = [
+            ("under-replicated-partitions", self.under_replicated_partitions),
+            ("under-min-isr-partitions", self.under_min_isr_partitions),
+            ("at-min-isr-partitions", self.at_min_isr_partitions),
+            ("unavailable-partitions", self.unavailable_partitions),
+        ];
+        let (option, _) = of_partitions.into_iter().find(|(_, is_set)| *is_set)?;
+        self.topics_with_overrides.then_some((option, "topics-with-overrides"))
     }
 
     fn conflict_of_numbers(&self) -> Option<(&'static str, &'static str)> {
@@ -233,6 +252,11 @@ impl TopicsArgs {
         })
     }
 
+    /// The id of the topic that is to be described. With other actions the flag says nothing, as with Kafka's tool.
+    pub fn described_id(&self) -> Option<Uuid> {
+        self.topic_id.filter(|_| self.describe)
+    }
+
     /// What `--describe` is to tell.
     pub fn selection(&self) -> Selection {
         Selection {
@@ -245,24 +269,33 @@ impl TopicsArgs {
     }
 }
 
+/// A setting and its value, which has no `=` in it and is not empty.
 fn parse_config(pair: &str) -> Result<(String, String), Failure> {
-    let (key, value) = pair.split_once('=').ok_or_else(|| {
-        let what = "requirement failed: Invalid topic config: all configs to be added must be in the format \"key=val\".";
-        Failure::Failed(what.to_owned())
-    })?;
-    Ok((key.trim().to_owned(), value.trim().to_owned()))
+    let what = "requirement failed: Invalid topic config: all configs to be added must be in the format \"key=val\".";
+    match pair.trim_end_matches('=').split('=').collect::<Vec<_>>()[..] {
+        [key, value] => Ok((key.trim().to_owned(), value.trim().to_owned())),
+        _ => Err(Failure::failed(what)),
+    }
 }
 
 /// `1:2,2:3` as the nodes of each partition.
 fn parse_assignment(text: &str) -> Result<Vec<Vec<i32>>, Failure> {
-    text.split(',').map(parse_replicas).collect()
+    let partitions: Vec<Vec<i32>> = text.split(',').map(parse_replicas).collect::<Result<_, _>>()?;
+    let count = partitions.first().map_or(0, Vec::len);
+    match partitions.iter().position(|nodes| nodes.len() != count) {
+        Some(partition) => Err(Failure::failed(format!(
+            "Partition {partition} has different replication factor: {:?}",
+            partitions[partition]
+        ))),
+        None => Ok(partitions),
+    }
 }
 
 fn parse_replicas(text: &str) -> Result<Vec<i32>, Failure> {
     let mut nodes: Vec<i32> = Vec::new();
     for word in text.split(':') {
         let node = word.trim().parse();
-        let node = node.map_err(|_| Failure::Failed(format!("`{word}` is no id of a node")))?;
+        let node = node.map_err(|_| Failure::failed(format!("For input string: \"{}\"", word.trim())))?;
         if nodes.contains(&node) {
             let text = format!("Partition replica lists may not contain duplicate entries: {node}");
             return Err(Failure::Failed(text));
@@ -319,6 +352,11 @@ mod tests {
             ),
             ("--create", "Missing required argument \"[topic]\""),
             ("--alter --topic w", "Missing required argument \"[partitions]\""),
+            ("--alter --topic w --config a=b", ALTERS_NO_CONFIG),
+            (
+                "--describe --topics-with-overrides --unavailable-partitions",
+                "Option \"[unavailable-partitions]\" can't be used with option \"[topics-with-overrides]\"",
+            ),
             ("--describe --if-exists", "--topic or --topic-id is required to describe a topic"),
         ] {
             assert_eq!(refusal(line), words, "{line}");
@@ -329,16 +367,19 @@ mod tests {
     #[test]
     fn a_new_topic_has_what_the_line_gives_it() {
         let args =
-            parsed("--create --topic t --partitions 2 --replication-factor 1 --config a=b=c --config x= ");
+            parsed("--create --topic t --partitions 2 --replication-factor 1 --config a=b --config x=y ");
         let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
         let creation = Creation {
             topic: "t".to_owned(),
             partitions: Some(2),
             replication_factor: Some(1),
             assignment: Vec::new(),
-            configs: vec![pair("a", "b=c"), pair("x", "")],
+            configs: vec![pair("a", "b"), pair("x", "y")],
         };
         assert_eq!(args.action(), Ok(Action::Create(creation)));
+        for wrong in ["a", "a=", "a=b=c", "a=b,c=d"] {
+            assert!(parse_config(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]
@@ -348,6 +389,8 @@ mod tests {
             ("--partitions -3", "The partitions must be greater than 0"),
             ("--replication-factor 0", "The replication factor must be between 1 and 32767 inclusive"),
             ("--replication-factor 32768", "The replication factor must be between 1 and 32767 inclusive"),
+            ("--replica-assignment 1,x", "For input string: \"x\""),
+            ("--replica-assignment 1,1:2", "Partition 1 has different replication factor: [1, 2]"),
             ("--replica-assignment 1:1", "Partition replica lists may not contain duplicate entries: 1"),
         ] {
             let refused = parsed(&format!("--create --topic t {line}")).action();
