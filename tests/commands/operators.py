@@ -8,7 +8,8 @@ import dataclasses
 from broker import check
 from cases import Case
 
-TOPIC, KEYED = "operated", "operated-keyed"
+TOPIC, KEYED, WIDE = "operated", "operated-keyed", "operated-wide"
+LONG = "a-group-whose-name-is-long"
 ADVERT = "The consumer rebalance protocol (KIP-848) is production-ready!"
 
 
@@ -33,6 +34,8 @@ FLAGS = [
     Case("topics: a protocol before the broker", "topics", f"--bootstrap-server PLAINTEXT://{{broker}} --list --topic {TOPIC}"),
     Case("cluster: a file by an old name", "cluster", "cluster-id --bootstrap-server {broker} --config {home}/flagged"),
     Case("cluster: the begin of a flag", "cluster", "list-endpoints --bootstrap-s {broker} --include"),
+    Case("cluster: flags of one letter", "cluster", "cluster-id -b {broker} -c {home}/flagged"),
+    Case("cluster: a controller by one letter", "cluster", "list-endpoints -C {controller}"),
     Case("metadata-quorum: the begin of a flag", "metadata-quorum", "--bootstrap-s {broker} describe --stat"),
     topics("a topic of a tool's name", "--create --topic cluster --config retention.ms=5000 --if-not-exists"),
 ]
@@ -80,6 +83,12 @@ REFUSED = [
     groups("delete offsets of a partition that is not there", f"--delete-offsets --group {TOPIC} --topic {TOPIC}:7"),
     groups("reset to the begin of a topic that is not there", f"--reset-offsets --group {TOPIC} --topic nothing --to-earliest --dry-run"),
     groups("reset to the begin of a topic that cannot be", f"--reset-offsets --group {TOPIC} --topic a,b --to-earliest --dry-run"),
+    *[groups(f"reset to the begin of {what}", f"--reset-offsets --group {TOPIC} --topic {chosen} --to-earliest --dry-run")
+      for what, chosen in (("two topics, whose names share a bucket", "crews --topic flights"), ("three", f"{WIDE} --topic {TOPIC} --topic {KEYED}"),
+                           ("a partition and a topic", f"{TOPIC} --topic {WIDE}:3,1"))],
+    groups("members of one that has a long name and none", f"--describe --group {LONG} --members"),
+    groups("the same, all of them", f"--describe --group {LONG} --members --verbose"),
+    Case("get-offsets: more than ten partitions", "get-offsets", f"--bootstrap-server {{broker}} --topic {WIDE}|{TOPIC}"),
     groups("reset by a file with blanks", f"--reset-offsets --group {TOPIC} --from-file {{home}}/operated.csv --dry-run"),
     Case("delete-records: more than there are", "delete-records",
          "--bootstrap-server {broker} --offset-json-file {home}/operated.json"),
@@ -90,17 +99,31 @@ def run(commands, suite):
     """All of it."""
     commands.create(TOPIC, 1)
     commands.create(KEYED, 1)
-    commands.create("cluster", 1)
+    commands.create(WIDE, 12)
+    for topic in ("cluster", "crews", "flights"):
+        commands.create(topic, 1)
     commands.produce(TOPIC, ["a", "b"])
-    commands.consume(TOPIC, 2, "--group", TOPIC)
+    for group in (TOPIC, LONG):
+        commands.consume(TOPIC, 2, "--group", group)
     (commands.home / "operated.csv").write_text(f"{TOPIC}, 0, 1\n")
     (commands.home / "operated.json").write_text(f'{{"partitions": [{{"topic": "{TOPIC}", "partition": 0, "offset": 99}}]}}')
     for case in [*FLAGS, *TOPICS, *CONSUMED]:
         suite.step(case.title, commands.compare, case)
     for case in REFUSED:
         suite.step(case.title, commands.compare, dataclasses.replace(case, exact=True))
+    suite.step("e2e-latency: words by their places", by_position, commands)
     suite.step("console-consumer: no advert for a member by the newer protocol", unadvertised, commands)
     suite.step("consumer-groups: a file that makes no sense", senseless, commands)
+
+
+def by_position(commands):
+    """Both tools measure, and say which flags there are now."""
+    told = []
+    for words in (f"{{broker}} {TOPIC} 2 1 8", f"{{broker}} {TOPIC} 2 all 8 {{home}}/flagged", f"{{broker}} {TOPIC} 2 7 8"):
+        for me, (code, out, _) in commands.answers(Case("", "e2e-latency", words)):
+            warning, *figures = out.splitlines() or [""]
+            told.append((words, code, warning, [line.split()[0] for line in figures[1:]]))
+    check(told[::2] == told[1::2] and "Positional argument usage" in told[0][2], f"they told {told}")
 
 
 def unadvertised(commands):

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 
 use clap::{Arg, ArgAction, Command, Parser};
 
-use crate::commands;
+use crate::{commands, old_names};
 
 /// The commands whose tools at Kafka's read their flags by jopt-simple; the others read them by argparse4j, as clap does.
 const BY_JOPT: [&str; 16] = [
@@ -70,6 +70,9 @@ fn as_clap_reads(command: &Command, line: &[OsString]) -> Vec<OsString> {
         Some((at + 1, tool))
     });
     let Some((begin, tool)) = tool else { return line.to_vec() };
+    if let Some(words) = old_names::positions(&line[begin - 1..]) {
+        return [line[..begin].to_vec(), words].concat();
+    }
     let flags: Vec<&Arg> = tool.get_arguments().chain(command.get_arguments()).collect();
     [line[..begin].to_vec(), as_flags(&flags, &line[begin..])].concat()
 }

@@ -76,12 +76,46 @@ fn both((old, new): Name) -> String {
     format!("Option \"[{old}]\" can't be used with option \"[{new}]\"")
 }
 
+/// The tool whose words may stand without flags, and the flags in the order of the words; the last may be left out.
+const BY_POSITION: (&str, [&str; 6]) = (
+    "e2e-latency",
+    [
+        "--bootstrap-server",
+        "--topic",
+        "--num-records",
+        "--producer-acks",
+        "--record-size",
+        "--command-config",
+    ],
+);
+
+/// The words of a tool that Kafka is giving up to tell by their places, after its name, each with its flag.
+pub fn positions(line: &[OsString]) -> Option<Vec<OsString>> {
+    let (tool, flags) = BY_POSITION;
+    let (name, words) = line.split_first()?;
+    let is_flag = |word: &OsString| word.as_encoded_bytes().starts_with(b"--");
+    let is_complete = words.len() == flags.len() || words.len() + 1 == flags.len();
+    (name == tool && is_complete && !words.iter().any(is_flag)).then(|| {
+        let pairs = flags.iter().map(OsString::from).zip(words.iter().cloned());
+        pairs.flat_map(|(flag, word)| [flag, word]).collect()
+    })
+}
+
 /// What Kafka's tool says of the old names on a line.
 ///
 /// # Errors
 /// Its sentence about a flag that is there by both names.
 pub fn told(line: &[OsString]) -> Result<Vec<String>, String> {
     let words: Vec<&str> = line.iter().filter_map(|word| word.to_str()).collect();
+    let (by_position, flags) = BY_POSITION;
+    let tool = words.iter().position(|word| *word == by_position);
+    if tool.is_some_and(|at| positions(&line[at..]).is_some()) {
+        return Ok(vec![format!(
+            "WARNING: Positional argument usage is deprecated and will be removed in Apache Kafka 5.0. Please use named \
+             arguments instead: {}",
+            flags.join(", ")
+        )]);
+    }
     let name = words.iter().skip(1).find(|word| commands::is_kafka_tool(word));
     let Some(tool) = TOOLS.iter().find(|tool| name == Some(&tool.name)) else { return Ok(Vec::new()) };
     let is_there = |flag: &str| {
@@ -104,6 +138,16 @@ mod tests {
 
     fn of(line: &str) -> Result<Vec<String>, String> {
         told(&line.split(' ').map(OsString::from).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn words_without_flags_go_by_their_places() {
+        let line: Vec<OsString> = "e2e-latency h:1 t 3 1 8".split(' ').map(OsString::from).collect();
+        let flags = "--bootstrap-server h:1 --topic t --num-records 3 --producer-acks 1 --record-size 8";
+        assert_eq!(positions(&line), Some(flags.split(' ').map(OsString::from).collect()));
+        assert_eq!(positions(&line[..5]), None);
+        assert_eq!(of("yeoul e2e-latency h:1 t 3 1 8").map(|told| told.len()), Ok(1));
+        assert_eq!(of("yeoul e2e-latency --topic t --num-records 3 --x"), Ok(Vec::new()));
     }
 
     #[test]

@@ -22,6 +22,11 @@ const EXAMPLES: &str = "\
 /// Tells what a cluster is made of, and has it forget brokers that are gone.
 #[derive(Args, Debug)]
 #[command(help_template = HELP, before_help = EXAMPLES)]
+#[command(
+    mut_arg("bootstrap_server", |flag| flag.short('b')),
+    mut_arg("bootstrap_controller", |flag| flag.short('C')),
+    mut_arg("command_config", |flag| flag.short('c'))
+)]
 pub struct ClusterToolArgs {
     #[command(flatten)]
     nodes: Nodes,

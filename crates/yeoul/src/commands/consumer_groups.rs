@@ -463,10 +463,14 @@ async fn all_offsets(
     }
 }
 
-/// The partitions of topics.
+/// The partitions of topics: those that are named, then all of the topics of which none is, in the order of Kafka's tool.
 async fn places(cluster: &mut Cluster, topics: &[TopicChoice]) -> Result<Vec<Place>, ClientError> {
+    let (chosen, mut whole): (Vec<&TopicChoice>, Vec<&TopicChoice>) =
+        topics.iter().partition(|choice| choice.partitions.is_some());
+    let count = whole.len();
+    sort_as_java_map(&mut whole, count, |choice| name_hash(&choice.topic));
     let mut places = Vec::new();
-    for TopicChoice { topic, partitions } in topics {
+    for TopicChoice { topic, partitions } in chosen.into_iter().chain(whole) {
         let numbers = match partitions {
             Some(numbers) => numbers.clone(),
             None => all_partitions(cluster, topic).await?,

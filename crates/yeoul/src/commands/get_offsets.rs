@@ -113,13 +113,16 @@ async fn places(cluster: &mut Cluster, choice: &Choice) -> Result<Vec<Place>, Fa
     Ok(all.filter(|(topic, partition)| choice.takes(topic, *partition)).collect())
 }
 
-/// Where there is no such record nothing is told.
+/// Where there is no such record nothing is told. Partitions come in the order of their names as texts, as with Kafka's tool: the tenth
+/// before the second.
 fn tell(
     found: impl Iterator<Item = (Place, Result<FoundOffset, ClientError>)>,
     output: Output,
     out: &mut impl Write,
 ) -> io::Result<()> {
     let mut rows: Vec<Value> = Vec::new();
+    let mut found: Vec<_> = found.collect();
+    found.sort_by_key(|((topic, partition), _)| format!("{topic}-{partition}"));
     for ((topic, partition), found) in found {
         match found {
             Err(error) => say(format_args!(
@@ -174,6 +177,10 @@ mod tests {
         let mut out = Vec::new();
         tell(all.into_iter(), Output::Text, &mut out).unwrap();
         assert_eq!(out, b"t:0:7\n");
+        let mut out = Vec::new();
+        let all = [2, 10, 1].map(|partition| (("t".to_owned(), partition), found(7)));
+        tell(all.into_iter(), Output::Text, &mut out).unwrap();
+        assert_eq!(out, b"t:1:7\nt:10:7\nt:2:7\n");
         let mut out = Vec::new();
         tell([(("t".to_owned(), 0), found(7))].into_iter(), Output::Json, &mut out).unwrap();
         assert_eq!(out, b"[{\"offset\":7,\"partition\":0,\"timestamp\":null,\"topic\":\"t\"}]\n");

@@ -160,7 +160,8 @@ pub fn members_table(group: &DescribedGroup, verbose: bool) -> Vec<String> {
         .collect();
     let assignment_width = |at: usize| width(assignments.iter().map(|both| both[at].as_str()), 20);
     let widths = [
-        width([group.group_id.as_str()].into_iter(), USUAL_WIDTH),
+        // A group without members has the usual width, whatever its name.
+        width(members.first().map(|_| group.group_id.as_str()).into_iter(), USUAL_WIDTH),
         text(|member| &member.member_id, USUAL_WIDTH),
         text(|member| member.instance_id.as_deref().unwrap_or_default(), 17),
         text(|member| &member.host, USUAL_WIDTH),
