@@ -252,11 +252,13 @@ impl<'a> Ahead<'a> {
         ahead
     }
 
-    /// Where the next fetch of a partition goes on; none while there is enough.
+    /// Where the next fetch of a partition goes on; none while there is enough: an answer's share of the partition, so that the leader
+    /// puts the next one together while this one is read, or half of what an answer may have altogether.
     fn next(&self, place: &Place, position: i64, options: &ConsumerOptions) -> Option<i64> {
         let (end, bytes) = self.by_place.get(place).copied().unwrap_or((position, 0));
-        let much = |bytes: usize, max: i32| bytes > usize::try_from(max / 2).unwrap_or(0);
-        let is_enough = much(bytes, options.partition_bytes_max) || much(self.bytes, options.fetch_bytes_max);
+        let much = |bytes: usize, max: i32| bytes > usize::try_from(max).unwrap_or(0);
+        let is_enough =
+            much(bytes, options.partition_bytes_max) || much(self.bytes, options.fetch_bytes_max / 2);
         (!is_enough).then_some(end)
     }
 }
@@ -383,9 +385,9 @@ mod tests {
         let fetched = VecDeque::from([
             fetched(0, 3, 100),
             fetched(0, 4, 100),
-            fetched(1, 3, 600),
+            fetched(1, 3, 1_100),
             // The caller went elsewhere since.
-            fetched(2, 7, 600),
+            fetched(2, 7, 1_100),
         ]);
         let ahead = Ahead::of(&fetched, &positions);
         let next = |partition| ahead.next(&place(partition), 3, &options);
