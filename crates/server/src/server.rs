@@ -317,7 +317,7 @@ fn open_directory(
 ) -> Result<Opened, StorageError> {
     let settings = log_settings::of_directory(config, destage, host::memory_bytes());
     let (dir, report) = LogDir::open(host.clone(), &identity.path, settings)?;
-    if !report.clean && report.logs > 0 {
+    if report.follows_a_crash() {
         let path = identity.path.display();
         tracing::warn!(dir = %path, "the last broker here did not stop in order: {report}");
     }

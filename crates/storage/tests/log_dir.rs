@@ -49,6 +49,22 @@ fn what_is_appended_is_read_from_memory_and_again_after_a_clean_stop() {
 }
 
 #[test]
+fn a_directory_that_was_only_formatted_is_not_taken_for_one_of_a_broker_that_crashed() {
+    let disk = SimDisk::new();
+    // As a tool leaves it: a log without a segment, and no word of how a broker ended.
+    disk.create_dir_all(&Path::new(DIR).join("t-0")).unwrap();
+    let (dir, report) = open(&disk, 1).unwrap();
+    assert_eq!((report.logs, report.clean, report.follows_a_crash()), (1, false, false));
+    disk.kill();
+    drop(dir);
+    let (dir, report) = open(&disk, 2).unwrap();
+    assert!(report.follows_a_crash(), "{report:?}");
+    dir.close().unwrap();
+    drop(dir);
+    assert!(!open(&disk, 3).unwrap().1.follows_a_crash());
+}
+
+#[test]
 fn no_batch_counts_twice_while_it_goes_to_a_segment() {
     let (dir, _) = open(&SimDisk::new(), 1).unwrap();
     let log = dir.create_log(&id("t", 0), small_segments()).unwrap();

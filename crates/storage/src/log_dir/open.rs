@@ -86,6 +86,7 @@ impl LogDir {
     ) -> Result<(), StorageError> {
         let mut replays = Replays::default();
         if let Some(recovered) = end.recovered {
+            report.had_journal = true;
             report.journal_bytes = recovered.bytes();
             recovered.entries.into_iter().for_each(|entry| replays.add(entry));
         }

@@ -18,6 +18,8 @@ pub struct RecoveryReport {
     pub verified_bytes: u64,
     /// Bytes that were cut off the ends of segments: zeroes, and what was not whole.
     pub truncated_bytes: u64,
+    /// There was a journal, which only a broker of ours leaves that did not stop in order.
+    pub had_journal: bool,
     /// Bytes of the journal that were read back.
     pub journal_bytes: u64,
     /// Batches that were only in the journal.
@@ -33,6 +35,13 @@ pub struct RecoveryReport {
 }
 
 impl RecoveryReport {
+    /// A broker had run here and did not stop in order. Of a directory that was only formatted nothing was found to verify.
+    #[must_use]
+    pub fn follows_a_crash(&self) -> bool {
+        let has_traces = self.had_journal || self.verified_bytes + self.truncated_bytes > 0;
+        !self.clean && self.logs > 0 && has_traces
+    }
+
     pub(super) fn add(&mut self, log: &LogRecovery) {
         self.logs += 1;
         self.verified_bytes += log.verified_bytes;
