@@ -86,6 +86,13 @@ REFUSED = [
     *[groups(f"reset to the begin of {what}", f"--reset-offsets --group {TOPIC} --topic {chosen} --to-earliest --dry-run")
       for what, chosen in (("two topics, whose names share a bucket", "crews --topic flights"), ("three", f"{WIDE} --topic {TOPIC} --topic {KEYED}"),
                            ("a partition and a topic", f"{TOPIC} --topic {WIDE}:3,1"))],
+    groups("reset to the begin of a topic that is named twice",
+           f"--reset-offsets --group {TOPIC} --topic {TOPIC} --topic {TOPIC} --to-earliest --dry-run"),
+    groups("delete offsets of two", f"--delete-offsets --group {TOPIC} --group {LONG} --topic {TOPIC}"),
+    groups("the offsets are still there", f"--describe --group {TOPIC}"),
+    topics("settings that cannot be, and a name that may collide", "--create --topic o.p --config cleanup.policy=nope"),
+    topics("a name that may collide, too often replicated", "--create --topic o.p --replication-factor 9"),
+    topics("how much an answer may tell of, in a list", f"--list --topic {TOPIC} --partition-size-limit-per-response 5"),
     groups("members of one that has a long name and none", f"--describe --group {LONG} --members"),
     groups("the same, all of them", f"--describe --group {LONG} --members --verbose"),
     Case("get-offsets: more than ten partitions", "get-offsets", f"--bootstrap-server {{broker}} --topic {WIDE}|{TOPIC}"),

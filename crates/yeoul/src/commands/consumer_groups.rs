@@ -73,6 +73,11 @@ async fn act(args: &ConsumerGroupsArgs, action: Action, out: &mut impl Write) ->
             tell(&plan, reset.export, args, out)
         }
         Action::DeleteOffsets(topics) => {
+            if args.group.len() > 1 {
+                return Err(Failure::failed(
+                    "Found multiple arguments for option group, but you asked for only one",
+                ));
+            }
             let group = args.group.first().cloned().unwrap_or_default();
             delete_offsets(&mut cluster, &group, topics, args.form.output, out).await
         }
@@ -467,6 +472,8 @@ async fn all_offsets(
 async fn places(cluster: &mut Cluster, topics: &[TopicChoice]) -> Result<Vec<Place>, ClientError> {
     let (chosen, mut whole): (Vec<&TopicChoice>, Vec<&TopicChoice>) =
         topics.iter().partition(|choice| choice.partitions.is_some());
+    let mut known = BTreeSet::new();
+    whole.retain(|choice| known.insert(&choice.topic));
     let count = whole.len();
     sort_as_java_map(&mut whole, count, |choice| name_hash(&choice.topic));
     let mut places = Vec::new();

@@ -59,14 +59,17 @@ async fn create(
     out: &mut impl Write,
 ) -> Result<(), Failure> {
     let Creation { topic: name, partitions, replication_factor, assignment, configs } = creation;
-    if name.contains(['.', '_']) {
-        writeln!(out, "{}", arguments::COLLISION_WARNING)?;
-    }
     if name.is_empty() {
         return Err(Failure::failed("The given topic name '' cannot be represented in a request."));
     }
     let topic = NewTopic { name, partitions, replication_factor, assignment, configs };
-    match cluster.create_topic(&topic).await {
+    let created = cluster.create_topic(&topic).await;
+    // Kafka's tool looks at the settings first, and says nothing of the name where they cannot be.
+    let is_of_settings = created.as_ref().is_err_and(|error| error.code() == Some(ErrorCode::InvalidConfig));
+    if topic.name.contains(['.', '_']) && !is_of_settings {
+        writeln!(out, "{}", arguments::COLLISION_WARNING)?;
+    }
+    match created {
         Ok(()) => Ok(writeln!(out, "Created topic {}.", topic.name)?),
         Err(error) if if_not_exists && error.code() == Some(ErrorCode::TopicAlreadyExists) => Ok(()),
         Err(error) => Err(error.into()),

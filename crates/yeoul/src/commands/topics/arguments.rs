@@ -171,7 +171,7 @@ impl TopicsArgs {
 
     /// A flag, and the action or other flag that it does not go with.
     fn first_conflict(&self, action: &'static str) -> Option<(&'static str, &'static str)> {
-        let goes_with: [(&str, bool, &[&str]); 13] = [
+        let goes_with: [(&str, bool, &[&str]); 12] = [
             ("config", !self.config.is_empty(), &["create"]),
             ("partitions", self.partitions.is_some(), &["create", "alter"]),
             ("replication-factor", self.replication_factor.is_some(), &["create"]),
@@ -184,11 +184,6 @@ impl TopicsArgs {
             ("if-exists", self.if_exists, &["alter", "delete", "describe"]),
             ("if-not-exists", self.if_not_exists, &["create"]),
             ("exclude-internal", self.exclude_internal, &["list", "describe"]),
-            (
-                "partition-size-limit-per-response",
-                self.partition_size_limit_per_response.is_some(),
-                &["describe"],
-            ),
         ];
         let lost = goes_with.iter().find(|(_, is_set, actions)| *is_set && !actions.contains(&action));
         let lost = lost.map(|(option, ..)| (*option, action));
