@@ -5,6 +5,7 @@ import signal
 import subprocess
 import threading
 
+import absences
 from broker import Runner, check, wait_until
 
 SECONDS_MAX = 60
@@ -152,4 +153,5 @@ def run(commands, suite):
     for topic in (NUMBERS, LINES, PACED, REBORN):
         commands.create(topic, 1)
     suite.step("a broker that is killed under everything", killed, commands)
+    suite.step("a broker that is killed under a member whose output nobody reads", absences.survives, commands)
     suite.step("a topic that is made anew", reborn, commands)

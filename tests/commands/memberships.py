@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 from broker import Broker, Runner, check, default_kind, java, wait_until
+import absences
 from cases import CLASSES, Case
 
 SECONDS_MAX = 60
@@ -16,7 +17,7 @@ RECORDS = 20
 TOPIC = "members"
 BY_CONSUMER = "--group-protocol consumer --group-remote-assignor uniform"
 # How often the coordinator hears of members by the consumer protocol, which it says itself.
-QUICK = {"group.consumer.min.heartbeat.interval.ms": "300", "group.consumer.heartbeat.interval.ms": "300"}
+QUICK = {"group.consumer.min.heartbeat.interval.ms": "300", "group.consumer.heartbeat.interval.ms": "300", **absences.QUICK}
 NEVER = "auto.commit.interval.ms=600000"
 CLASS = "org.apache.kafka.clients.consumer.{}Assignor"
 VERIFIABLE = "--bootstrap-server {broker} --topic members --group-id "
@@ -78,6 +79,7 @@ def on_broker(commands, suite, compare, kind):
         suite.step(f"{kind}: ours and Kafka's members of one group, {name}", mixed, commands, f"mixed-{name}", more, name != "eager")
     for name in ["classic"] + (["consumer"] if has_both else []):
         suite.step(f"{kind}: a console-consumer that is interrupted, {name}", interrupted, commands, name)
+    absences.run(commands, suite, kind, ["classic", "consumer"] if has_both else ["classic"])
     if has_both:
         suite.step(f"{kind}: a member that comes back under its name", comes_back, commands)
         suite.step(f"{kind}: topics by an expression that the broker applies", by_expression, commands)

@@ -159,6 +159,20 @@ impl Cluster {
         Cluster::connect(&self.bootstrap.join(","), self.options.clone()).await
     }
 
+    /// The same cluster over the same connections, for what goes on beside this one.
+    pub(crate) fn beside(&self) -> Cluster {
+        Cluster {
+            options: self.options.clone(),
+            bootstrap: self.bootstrap.clone(),
+            addresses: self.addresses.clone(),
+            connections: self.connections.clone(),
+            leaders: HashMap::new(),
+            coordinators: HashMap::new(),
+            unreachable: Unreachable::default(),
+            warned: None,
+        }
+    }
+
     /// How this client behaves.
     pub fn options(&self) -> &ClientOptions {
         &self.options
@@ -294,7 +308,8 @@ impl Cluster {
         self.metadata_until(topics, may_create, self.patience()).await
     }
 
-    async fn metadata_until(
+    /// The same with a deadline; there is one try once it has passed.
+    pub(crate) async fn metadata_until(
         &mut self,
         topics: Option<&[String]>,
         may_create: bool,

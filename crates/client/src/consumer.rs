@@ -22,8 +22,8 @@ use crate::error::ClientError;
 pub use assignor::Assignor;
 use fetch::Fetcher;
 pub use group::committed::CommittedOffset;
+use group::{Attendance, Change, Membership};
 pub(crate) use group::{COMMIT_BY_NAME_MAX, assigned_places, commit_topics, committed};
-use group::{Change, Membership};
 pub use subscription::Topics;
 use subscription::{Counts, Subscription};
 
@@ -102,8 +102,9 @@ pub struct GroupOptions {
     pub assignors: Vec<Assignor>,
     /// After how long without a heartbeat the member of a classic group is out.
     pub session_timeout: Duration,
-    /// How long the other members may take to come back at a rebalance.
-    pub rebalance_timeout: Duration,
+    /// How long may pass from one call of [`Consumer::poll`] to the next, and so for how long a rebalance waits for members.
+    /// Who is away for longer leaves, or with a name of its own falls silent, and is a member again with the next call.
+    pub poll_interval_max: Duration,
     /// How often the member of a classic group shows that it lives.
     pub heartbeat_interval: Duration,
     /// How often what was read is committed; never on its own if none.
@@ -119,7 +120,7 @@ impl GroupOptions {
             protocol: GroupProtocol::Classic,
             assignors: vec![Assignor::Range, Assignor::CooperativeSticky],
             session_timeout: Duration::from_secs(45),
-            rebalance_timeout: Duration::from_secs(300),
+            poll_interval_max: Duration::from_secs(300),
             heartbeat_interval: Duration::from_secs(3),
             auto_commit_interval: Some(Duration::from_secs(5)),
         }
@@ -207,7 +208,8 @@ impl Consumer {
         Consumer::reading(cluster, options, source)
     }
 
-    /// Reads the share of the topics that a group gives to this member.
+    /// Reads the share of the topics that a group gives to this member. A task of the runtime keeps the membership while the caller is
+    /// busy; it ends when this is closed or dropped. Where the runtime has one thread, who blocks that stops the task too.
     pub fn subscribe(
         cluster: Cluster,
         options: ConsumerOptions,
@@ -232,11 +234,13 @@ impl Consumer {
         }
     }
 
-    /// The next records, maybe none after `wait_max`. Call it again and again: a member of a group also keeps its
-    /// membership and commits in here. A cluster that does not answer is waited for.
+    /// The next records, maybe none after `wait_max`. Call it again and again, and a member of a group within
+    /// [`GroupOptions::poll_interval_max`]: meanwhile a task keeps its membership, but only in here it gives up and gets
+    /// partitions, commits, and says what has gone wrong. A cluster that does not answer is waited for.
     ///
     /// A caller that stops waiting for it loses no records, but should then [`close`](Consumer::close) or call it again.
     pub async fn poll(&mut self) -> Result<Vec<ConsumerRecord>, ClientError> {
+        let _attendance = self.attend();
         match self.read().await {
             Err(error) if error.is_retriable() => {
                 self.cluster.warn(&error);
@@ -245,6 +249,14 @@ impl Consumer {
                 Ok(Vec::new())
             }
             read => read,
+        }
+    }
+
+    /// Lets the group know that the caller is not busy, until what this gives is dropped.
+    fn attend(&self) -> Option<Attendance> {
+        match &self.source {
+            Source::Group(membership) => Some(membership.attend()),
+            Source::Caller | Source::Topics(_) => None,
         }
     }
 
@@ -324,7 +336,7 @@ impl Consumer {
         self.apply_changes();
         let offsets = self.offsets();
         let Source::Group(membership) = &mut self.source else { return Ok(()) };
-        membership.calm();
+        membership.calm().await;
         let committed = match membership.commits_by_itself() {
             true => membership.commit(&mut self.cluster, &offsets).await,
             false => Ok(()),

@@ -61,6 +61,12 @@ pub enum ClientError {
          to revert to the CLASSIC protocol until the cluster is upgraded."
     )]
     NoConsumerProtocol,
+    /// Who is not part of the group (any more) has nothing to commit there. In the words of Kafka's client.
+    #[error(
+        "Offset commit cannot be completed since the consumer is not part of an active group for auto partition assignment; \
+         it is likely that the consumer was kicked out of the group."
+    )]
+    NotMember,
     /// Nothing says where to begin: the group has committed nothing, and there is no reset policy. In the words of Kafka's client.
     #[error("Undefined offset with no reset policy for partitions: [{}]", .0.join(", "))]
     NoOffset(Vec<String>),

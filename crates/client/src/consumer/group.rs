@@ -1,6 +1,7 @@
-//! Membership in a group: carries out what the member decides. Requests that may take as long as a rebalance go out beside the
-//! reading, on a connection of their own, since brokers answer one after the other.
+//! Membership in a group: carries out what the member decides that needs the caller. The rest a task does, whether the caller is
+//! there or busy.
 
+mod attended;
 mod classic;
 mod commit;
 pub(crate) mod committed;
@@ -8,19 +9,20 @@ mod consumer;
 mod embedded;
 mod exchange;
 mod member;
+mod pulse;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::ErrorCode;
 use protocol::messages::ConsumerGroupHeartbeatRequest;
-use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
-use super::subscription::{Subscription, Topics, counts};
+use super::subscription::{Subscription, Topics};
 use super::{GroupOptions, GroupProtocol, Place};
 use crate::backoff::dice;
-use crate::cluster::{Cluster, CoordinatorType};
+use crate::cluster::Cluster;
 use crate::connection::Connection;
 use crate::error::ClientError;
 use classic::Classic;
@@ -28,8 +30,10 @@ use commit::TopicIds;
 pub(crate) use commit::{COMMIT_BY_NAME_MAX, commit_topics};
 use consumer::ConsumerMember;
 pub(crate) use embedded::assigned_places;
-use exchange::{Answer, Ask, exchange};
-use member::{Member, Next, TopicNames, View};
+use exchange::{Answer, exchange};
+use member::{Identity, Member, Next, TopicNames};
+pub(super) use pulse::Attendance;
+use pulse::{Pulse, Shared};
 
 /// From this version on the coordinator applies expressions itself.
 const REGEX_FROM: i16 = 1;
@@ -45,14 +49,12 @@ pub(super) enum Change {
 /// A member, or one that is yet to join, and what it needs to be one.
 #[derive(Debug)]
 pub(super) struct Membership {
-    options: GroupOptions,
+    /// The member, and what else the task knows.
+    shared: Arc<Shared>,
+    pulse: Pulse,
     subscription: Subscription,
-    member: Box<dyn Member>,
-    coordinator: Option<Connection>,
     /// Whether the coordinator applies expressions, as far as is known.
     may_send_regex: bool,
-    asked: JoinSet<Result<Answer, ClientError>>,
-    heard: Option<Result<Answer, ClientError>>,
     names: TopicNames,
     /// Not before this is it tried again.
     again: Instant,
@@ -76,12 +78,9 @@ impl Membership {
         };
         Membership {
             subscription: Subscription::new(topics),
-            member,
-            coordinator: None,
             may_send_regex: matches!(options.protocol, GroupProtocol::Consumer { .. }),
-            options,
-            asked: JoinSet::new(),
-            heard: None,
+            shared: Arc::new(Shared::new(options, member)),
+            pulse: Pulse::new(),
             names: TopicNames::new(),
             again: now,
             failures: 0,
@@ -92,8 +91,13 @@ impl Membership {
         }
     }
 
+    /// The caller asks for more, until what this gives is dropped.
+    pub(super) fn attend(&self) -> Attendance {
+        self.shared.attend()
+    }
+
     pub(super) fn commits_by_itself(&self) -> bool {
-        self.options.auto_commit_interval.is_some()
+        self.shared.options.auto_commit_interval.is_some()
     }
 
     /// What has changed since this was asked last.
@@ -101,14 +105,14 @@ impl Membership {
         std::mem::take(&mut self.changes)
     }
 
-    /// Does what is due: hears answers, commits, looks for new partitions, goes on with joining. What it waits for it can be
+    /// Does what is due: commits, looks for new partitions, goes on with joining. What it waits for it can be
     /// stopped at, and goes on with the next time.
     pub(super) async fn keep(
         &mut self,
         cluster: &mut Cluster,
         offsets: &[(Place, i64)],
     ) -> Result<(), ClientError> {
-        self.hear(cluster)?;
+        self.hear()?;
         if Instant::now() < self.again {
             return Ok(());
         }
@@ -116,7 +120,7 @@ impl Membership {
             Err(error) if error.is_retriable() => {
                 tracing::debug!(%error, "not part of the group yet");
                 cluster.warn(&error);
-                self.coordinator = None;
+                self.shared.set_coordinator(None);
                 self.failures = self.failures.saturating_add(1);
                 self.again = Instant::now() + cluster.options().retry_backoff.pause(self.failures, dice());
                 Ok(())
@@ -133,20 +137,16 @@ impl Membership {
         self.look(cluster).await?;
         loop {
             let coordinator = self.coordinator(cluster).await?;
-            self.hear(cluster)?;
-            let topics = self.subscription.names();
-            let view = View {
-                options: &self.options,
-                topics: &topics,
-                regex: self.subscription.expression().filter(|_| self.may_send_regex),
-                names: &self.names,
-            };
-            match self.member.next(&view, Instant::now())? {
+            self.pulse.start(&self.shared, cluster);
+            self.hear()?;
+            let regex = self.subscription.expression().filter(|_| self.may_send_regex);
+            self.shared.want(self.subscription.names(), regex.map(str::to_owned));
+            match self.shared.decide(|member, view| member.next(view, &self.names, Instant::now()))? {
                 Next::Rest(until) => {
                     self.rests_until = until;
                     return Ok(());
                 }
-                Next::Ask(ask) => self.ask(coordinator, ask),
+                Next::Ask(ask) => self.pulse.ask(&self.shared, ask),
                 step => self.carry_out(step, cluster, &coordinator, offsets).await?,
             }
         }
@@ -160,11 +160,6 @@ impl Membership {
         offsets: &[(Place, i64)],
     ) -> Result<(), ClientError> {
         match step {
-            Next::Count(wanted) => {
-                // A topic that is not there (yet) has no partitions to give.
-                let topics = counts(&cluster.metadata(Some(&wanted), true).await?.topics, |_| true)?;
-                self.member.counted(&topics)?;
-            }
             Next::Name(ids) => self.names.extend(cluster.topic_names(&ids).await?),
             Next::GiveUp(places) => self.give_up(cluster, places, offsets).await,
             Next::Lose(places) => self.drop_places(places),
@@ -181,49 +176,25 @@ impl Membership {
         }
         if self.subscription.refresh(cluster).await?.is_some() {
             // Members other than the leader come back too: the group only rebalances when it matters to it.
-            self.member.wants_others();
+            self.shared.change(|member| member.wants_others());
         }
         Ok(())
     }
 
     async fn coordinator(&mut self, cluster: &mut Cluster) -> Result<Connection, ClientError> {
-        if let Some(connection) = self.coordinator.as_ref().filter(|connection| connection.is_open()) {
-            return Ok(connection.clone());
+        if let Some(connection) = self.shared.coordinator() {
+            return Ok(connection);
         }
-        let found = cluster.find_coordinator_once(CoordinatorType::Group, &self.options.group_id).await?;
-        let connection = cluster.connect_apart(found.node_id).await?;
+        let connection = pulse::connect(cluster, &self.shared.options.group_id).await?;
         let version = connection.version::<ConsumerGroupHeartbeatRequest>(i16::MAX);
         self.may_send_regex &= version.is_ok_and(|version| version >= REGEX_FROM);
-        self.coordinator = Some(connection.clone());
+        self.shared.set_coordinator(Some(connection.clone()));
         Ok(connection)
     }
 
-    fn ask(&mut self, coordinator: Connection, ask: Ask) {
-        let rebalance = self.options.rebalance_timeout;
-        self.asked.spawn(async move { exchange(&coordinator, ask, rebalance).await });
-    }
-
-    /// Tells the member what the coordinator has answered, if it has.
-    fn hear(&mut self, cluster: &Cluster) -> Result<(), ClientError> {
-        let heard = self.heard.take().or_else(|| self.asked.try_join_next().map(told));
-        let now = Instant::now();
-        let again = now + cluster.options().retry_backoff.pause(1, dice());
-        match heard {
-            None => Ok(()),
-            Some(Ok(answer)) => {
-                self.member.answered(answer, &self.options, now)?;
-                Ok(())
-            }
-            Some(Err(error)) => self.fail(error, again),
-        }
-    }
-
-    /// Tells the member of an error, after which the coordinator may be another.
-    fn fail(&mut self, error: ClientError, again: Instant) -> Result<(), ClientError> {
-        if error.is_retriable() && error.code() != Some(ErrorCode::CoordinatorLoadInProgress) {
-            self.coordinator = None;
-        }
-        self.member.failed(error, again)
+    /// Hears what has gone wrong with what was asked.
+    fn hear(&self) -> Result<(), ClientError> {
+        self.shared.failure().map_or(Ok(()), Err)
     }
 
     async fn give_up(&mut self, cluster: &mut Cluster, places: Vec<Place>, offsets: &[(Place, i64)]) {
@@ -238,28 +209,35 @@ impl Membership {
     }
 
     fn drop_places(&mut self, places: Vec<Place>) {
-        self.member.gave_up();
+        self.shared.change(|member| member.gave_up());
         self.committed.retain(|place, _| !places.contains(place));
         self.changes.push(Change::Revoked(places));
     }
 
     async fn take(&mut self, coordinator: &Connection, places: Vec<Place>) -> Result<(), ClientError> {
-        let (group, identity) = (&self.options.group_id, self.member.identity());
+        let group = &self.shared.options.group_id;
+        // Who is out by now has nothing to take.
+        let Some(identity) = self.identity() else { return Ok(()) };
         let fetched = committed::fetch_as(coordinator, group, identity, &places, &self.names).await;
         let committed = match fetched {
             Ok(committed) => committed,
             Err(error) if error.is_retriable() => return Err(error),
-            Err(error) => return self.member.failed(error, Instant::now()),
+            Err(error) => return self.shared.change(|member| member.rejected(error)),
         };
-        let now = Instant::now();
+        if !self.shared.change(|member| member.took()) {
+            return Ok(());
+        }
         let offset = |place: &Place| committed.get(place).map(|committed| committed.offset);
         let assigned: Vec<_> = places.into_iter().map(|place| (place.clone(), offset(&place))).collect();
         let known = assigned.iter().filter_map(|(place, offset)| Some((place.clone(), (*offset)?)));
         self.committed.extend(known);
-        self.commit_due = now + self.options.auto_commit_interval.unwrap_or_default();
-        self.member.took(&self.options, now);
+        self.commit_due = Instant::now() + self.shared.options.auto_commit_interval.unwrap_or_default();
         self.changes.push(Change::Assigned(assigned));
         Ok(())
+    }
+
+    fn identity(&self) -> Option<Identity> {
+        self.shared.look(|member| member.identity())
     }
 
     async fn commit_if_due(
@@ -267,13 +245,15 @@ impl Membership {
         cluster: &mut Cluster,
         offsets: &[(Place, i64)],
     ) -> Result<(), ClientError> {
-        let Some(interval) = self.options.auto_commit_interval else { return Ok(()) };
-        if Instant::now() < self.commit_due || !self.member.is_settled() {
+        let Some(interval) = self.shared.options.auto_commit_interval else { return Ok(()) };
+        if Instant::now() < self.commit_due || !self.shared.look(|member| member.is_settled()) {
             return Ok(());
         }
         self.commit_due = Instant::now() + interval;
         match self.commit_once(cluster, offsets).await {
-            Err(error) if !error.is_retriable() => self.member.failed(error, Instant::now()),
+            // It is out since a moment ago.
+            Err(ClientError::NotMember) => Ok(()),
+            Err(error) if !error.is_retriable() => self.shared.change(|member| member.rejected(error)),
             done => done,
         }
     }
@@ -288,11 +268,11 @@ impl Membership {
         loop {
             match self.commit_once(cluster, offsets).await {
                 Err(error) if error.code() == Some(ErrorCode::StaleMemberEpoch) => {
-                    self.member.failed(error, Instant::now())?;
+                    self.shared.change(|member| member.rejected(error))?;
                     self.beat(cluster).await?;
                 }
                 Err(error) if error.is_retriable() && cluster.pause(deadline).await => {
-                    self.coordinator = None
+                    self.shared.set_coordinator(None);
                 }
                 done => return done,
             }
@@ -312,9 +292,10 @@ impl Membership {
         if changed.is_empty() {
             return Ok(());
         }
+        let identity = self.identity().ok_or(ClientError::NotMember)?;
         let coordinator = self.coordinator(cluster).await?;
         let ids: TopicIds<'_> = self.names.iter().map(|(id, name)| (name.as_str(), *id)).collect();
-        commit::commit(&coordinator, &self.options, self.member.identity(), &changed, &ids).await?;
+        commit::commit(&coordinator, &self.shared.options, identity, &changed, &ids).await?;
         self.committed.extend(changed);
         Ok(())
     }
@@ -323,20 +304,18 @@ impl Membership {
     async fn beat(&mut self, cluster: &mut Cluster) -> Result<(), ClientError> {
         self.keep(cluster, &[]).await?;
         self.rest(cluster.options().request_timeout).await;
-        self.hear(cluster)
+        self.hear()
     }
 
     /// Stops to wait for answers, for what is told last.
-    pub(super) fn calm(&mut self) {
-        if !self.asked.is_empty() {
-            // What the broker keeps for a rebalance would keep what comes after it waiting.
-            self.coordinator = None;
-            self.asked = JoinSet::new();
-        }
+    pub(super) async fn calm(&mut self) {
+        self.pulse.stop(&self.shared).await;
     }
 
     pub(super) async fn leave(&mut self, cluster: &mut Cluster) -> Result<(), ClientError> {
-        let Some(farewell) = self.member.farewell(&self.options) else { return Ok(()) };
+        self.calm().await;
+        let farewell = self.shared.look(|member| member.farewell(&self.shared.options));
+        let Some(farewell) = farewell else { return Ok(()) };
         let coordinator = self.coordinator(cluster).await?;
         let code = match exchange(&coordinator, farewell, Duration::ZERO).await? {
             Answer::Leave(left) => ErrorCode::from(left.error_code),
@@ -356,20 +335,8 @@ impl Membership {
 
     /// Waits until there is something to do, so long at most.
     pub(super) async fn rest(&mut self, at_most: Duration) {
-        if self.heard.is_some() {
-            return;
-        }
         let within = at_most.min(self.until(Instant::now()));
-        if self.asked.is_empty() {
-            return tokio::time::sleep(within).await;
-        }
-        if let Ok(Some(answer)) = timeout(at_most, self.asked.join_next()).await {
-            self.heard = Some(told(answer));
-        }
+        // That nothing has come until then is as good.
+        let _ = timeout(within, self.shared.news()).await;
     }
-}
-
-/// A request whose task came to nothing was not answered.
-fn told(answer: Result<Result<Answer, ClientError>, tokio::task::JoinError>) -> Result<Answer, ClientError> {
-    answer.unwrap_or_else(|_| Err(ClientError::refused(ErrorCode::CoordinatorNotAvailable)))
 }

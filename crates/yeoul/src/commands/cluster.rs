@@ -349,7 +349,8 @@ pub fn now_ms() -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Runs what waits for sockets.
+/// Runs what waits for sockets. The tasks that it starts have threads of their own: a command that stands in the middle of a line which
+/// nobody reads stays a member of its group.
 pub fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::failed)?;

@@ -86,6 +86,16 @@ pub fn is_classic(settings: &Settings) -> bool {
     settings.text("group.protocol").is_none_or(|name| name.eq_ignore_ascii_case("classic"))
 }
 
+/// How long may pass between two polls. No time at all is none.
+fn poll_interval_max(settings: &Settings, usual: Duration) -> Result<Duration, Failure> {
+    let key = "max.poll.interval.ms";
+    let interval = settings.millis(key, usual)?;
+    if interval.is_zero() {
+        return Err(invalid(key, "0", "Value must be at least 1"));
+    }
+    Ok(interval)
+}
+
 /// How a member of a group behaves by these settings.
 pub fn group_options(settings: &Settings, id: String) -> Result<GroupOptions, Failure> {
     if id.is_empty() {
@@ -96,7 +106,7 @@ pub fn group_options(settings: &Settings, id: String) -> Result<GroupOptions, Fa
     Ok(GroupOptions {
         protocol: group_protocol(settings)?,
         session_timeout: settings.millis("session.timeout.ms", usual.session_timeout)?,
-        rebalance_timeout: settings.millis("max.poll.interval.ms", usual.rebalance_timeout)?,
+        poll_interval_max: poll_interval_max(settings, usual.poll_interval_max)?,
         heartbeat_interval: settings.millis("heartbeat.interval.ms", usual.heartbeat_interval)?,
         assignors: assignors(settings, usual.assignors.clone())?,
         instance_id: settings.text("group.instance.id").map(str::to_owned),
@@ -129,6 +139,15 @@ mod tests {
         assert_eq!(chosen("cooperative-sticky"), Ok(vec![cooperative]));
         assert!(chosen("com.example.Mine").is_err());
         assert_eq!(options(&[]).unwrap().assignors, [Assignor::Range, cooperative]);
+    }
+
+    #[test]
+    fn how_long_a_caller_may_be_busy_is_a_setting_and_not_nothing() {
+        let interval = |pairs: &[&str]| options(pairs).map(|options| options.poll_interval_max);
+        assert_eq!(interval(&[]), Ok(Duration::from_secs(300)));
+        assert_eq!(interval(&["max.poll.interval.ms=7000"]), Ok(Duration::from_secs(7)));
+        let words = "Invalid value 0 for configuration max.poll.interval.ms: Value must be at least 1";
+        assert_eq!(interval(&["max.poll.interval.ms=0"]), Err(Failure::Failed(words.to_owned())));
     }
 
     #[test]

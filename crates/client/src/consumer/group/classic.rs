@@ -7,14 +7,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::messages::sync_group_request::SyncGroupRequestAssignment;
 use protocol::messages::{
-    HeartbeatRequest, JoinGroupRequest, JoinGroupResponse, SyncGroupRequest, SyncGroupResponse,
+    HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, SyncGroupRequest,
+    SyncGroupResponse,
 };
 use protocol::{EncodeError, ErrorCode};
 use tokio::time::Instant;
 
 use super::embedded::{Told, assigned_places, assignment, heard};
 use super::exchange::{Answer, Ask};
-use super::member::{Identity, Member, Next, View};
+use super::member::{Identity, Meanwhile, Member, Next, TopicNames, View};
 use crate::cluster::millis;
 use crate::consumer::assignor::{Assignor, Had};
 use crate::consumer::subscription::Counts;
@@ -34,6 +35,8 @@ pub(super) struct Classic {
     /// When it may try again what failed.
     again: Instant,
     heartbeat_due: Instant,
+    /// Whether a heartbeat is not answered yet. Nothing else is asked until it is.
+    is_beating: bool,
     /// Whether the next generation waits for it.
     must_join: bool,
     /// Whether it has given up what it has to before it joins.
@@ -58,7 +61,6 @@ enum Stage {
     /// It has been given this.
     Given(BTreeSet<Place>),
     Settled,
-    Beating,
 }
 
 impl Classic {
@@ -69,6 +71,7 @@ impl Classic {
             stage: Stage::Outside,
             again: now,
             heartbeat_due: now,
+            is_beating: false,
             must_join: false,
             is_ready: false,
             owned: BTreeSet::new(),
@@ -106,7 +109,7 @@ impl Classic {
         Ok(JoinGroupRequest {
             group_id: options.group_id.clone(),
             session_timeout_ms: millis(options.session_timeout),
-            rebalance_timeout_ms: millis(options.rebalance_timeout),
+            rebalance_timeout_ms: millis(options.poll_interval_max),
             member_id: self.member_id.clone(),
             group_instance_id: options.instance_id.clone(),
             protocol_type: PROTOCOL_TYPE.to_owned(),
@@ -120,10 +123,9 @@ impl Classic {
         joined: &JoinGroupResponse,
         assignments: Vec<SyncGroupRequestAssignment>,
         view: &View<'_>,
-    ) -> Next {
-        self.generation = joined.generation_id;
+    ) -> Meanwhile {
         self.stage = Stage::Syncing;
-        Next::Ask(Ask::Sync(SyncGroupRequest {
+        Meanwhile::Ask(Ask::Sync(SyncGroupRequest {
             group_id: view.options.group_id.clone(),
             generation_id: joined.generation_id,
             member_id: self.member_id.clone(),
@@ -146,9 +148,9 @@ impl Classic {
         self.give_up(gone)
     }
 
-    fn heartbeat(&mut self, view: &View<'_>) -> Next {
-        self.stage = Stage::Beating;
-        Next::Ask(Ask::Heartbeat(HeartbeatRequest {
+    fn heartbeat(&mut self, view: &View<'_>) -> Meanwhile {
+        self.is_beating = true;
+        Meanwhile::Ask(Ask::Heartbeat(HeartbeatRequest {
             group_id: view.options.group_id.clone(),
             generation_id: self.generation,
             member_id: self.member_id.clone(),
@@ -156,7 +158,12 @@ impl Classic {
         }))
     }
 
-    fn joined(&mut self, joined: JoinGroupResponse, now: Instant) -> Result<(), ClientError> {
+    fn joined(
+        &mut self,
+        joined: JoinGroupResponse,
+        options: &GroupOptions,
+        now: Instant,
+    ) -> Result<(), ClientError> {
         if !joined.member_id.is_empty() {
             self.member_id.clone_from(&joined.member_id);
         }
@@ -169,17 +176,53 @@ impl Classic {
             }
             code => return self.failed(ClientError::refused(code), now),
         }
+        self.generation = joined.generation_id;
+        self.heartbeat_due = now + options.heartbeat_interval;
         // A leader that came back under its name finds the shares as they were (KIP-814).
         let leads = joined.leader == joined.member_id && !joined.skip_assignment;
         self.stage = if leads { Stage::Leading(joined) } else { Stage::Joined(joined, Vec::new()) };
         Ok(())
     }
 
-    fn synced(&mut self, synced: &SyncGroupResponse, now: Instant) -> Result<(), ClientError> {
+    fn synced(
+        &mut self,
+        synced: &SyncGroupResponse,
+        options: &GroupOptions,
+        now: Instant,
+    ) -> Result<(), ClientError> {
         if let Err(error) = check(synced.error_code, None) {
             return self.failed(error, now);
         }
+        self.heartbeat_due = now + options.heartbeat_interval;
         self.stage = Stage::Given(assigned_places(&synced.assignment)?.into_iter().collect());
+        Ok(())
+    }
+
+    fn beaten(
+        &mut self,
+        beaten: &HeartbeatResponse,
+        options: &GroupOptions,
+        now: Instant,
+    ) -> Result<(), ClientError> {
+        // Also one that waits to join again goes on: the others wait for it until it has been busy for too long.
+        self.heartbeat_due = now + options.heartbeat_interval;
+        match check(beaten.error_code, None) {
+            Err(error) => self.failed(error, now),
+            Ok(()) => {
+                self.is_beating = false;
+                Ok(())
+            }
+        }
+    }
+
+    /// What an error means for the membership. One that means nothing comes back.
+    fn heed(&mut self, error: ClientError) -> Result<(), ClientError> {
+        match error.code() {
+            Some(ErrorCode::RebalanceInProgress) => self.must_join = true,
+            Some(ErrorCode::IllegalGeneration) => self.lose(),
+            Some(ErrorCode::UnknownMemberId) => self.drop_out(),
+            _ => return Err(error),
+        }
         Ok(())
     }
 
@@ -219,67 +262,76 @@ fn share_out(
 }
 
 impl Member for Classic {
-    fn next(&mut self, view: &View<'_>, now: Instant) -> Result<Next, ClientError> {
+    fn next(&mut self, view: &View<'_>, _names: &TopicNames, now: Instant) -> Result<Next, ClientError> {
         if self.is_lost {
             self.giving = self.owned.iter().cloned().collect();
             return Ok(Next::Lose(self.giving.clone()));
         }
+        if self.is_beating {
+            return Ok(Next::Rest(None));
+        }
         match std::mem::replace(&mut self.stage, Stage::Outside) {
             Stage::Outside if now < self.again => Ok(Next::Rest(Some(self.again))),
             Stage::Outside => self.join(view),
-            Stage::Leading(joined) => {
-                let wanted = wanted(&joined)?;
-                self.stage = Stage::Leading(joined);
-                Ok(Next::Count(wanted))
-            }
-            Stage::Joined(joined, shares) => Ok(self.sync(&joined, shares, view)),
             Stage::Given(given) => Ok(self.take(given)),
             Stage::Settled if self.must_join => {
                 self.stage = Stage::Settled;
                 self.join(view)
             }
-            Stage::Settled if self.heartbeat_due <= now => Ok(self.heartbeat(view)),
-            Stage::Settled => {
-                self.stage = Stage::Settled;
-                Ok(Next::Rest(Some(self.heartbeat_due)))
-            }
-            asking @ (Stage::Joining | Stage::Syncing | Stage::Beating) => {
-                self.stage = asking;
+            // The rest needs no caller.
+            other => {
+                self.stage = other;
                 Ok(Next::Rest(None))
+            }
+        }
+    }
+
+    fn meanwhile(&mut self, view: &View<'_>, now: Instant) -> Result<Meanwhile, ClientError> {
+        if self.is_beating || !self.is_awaited() {
+            return Ok(Meanwhile::Rest(None));
+        }
+        if self.heartbeat_due <= now {
+            return Ok(self.heartbeat(view));
+        }
+        match std::mem::replace(&mut self.stage, Stage::Outside) {
+            Stage::Leading(joined) => {
+                let wanted = wanted(&joined)?;
+                self.stage = Stage::Leading(joined);
+                Ok(Meanwhile::Count(wanted))
+            }
+            Stage::Joined(joined, shares) => Ok(self.sync(&joined, shares, view)),
+            other => {
+                self.stage = other;
+                Ok(Meanwhile::Rest(Some(self.heartbeat_due)))
             }
         }
     }
 
     fn answered(&mut self, answer: Answer, options: &GroupOptions, now: Instant) -> Result<(), ClientError> {
         match answer {
-            Answer::Join(joined) => self.joined(joined, now),
-            Answer::Sync(synced) => self.synced(&synced, now),
-            Answer::Heartbeat(beaten) => {
-                if let Err(error) = check(beaten.error_code, None) {
-                    return self.failed(error, now);
-                }
-                self.stage = Stage::Settled;
-                self.heartbeat_due = now + options.heartbeat_interval;
-                Ok(())
-            }
+            Answer::Join(joined) => self.joined(joined, options, now),
+            Answer::Sync(synced) => self.synced(&synced, options, now),
+            Answer::Heartbeat(beaten) => self.beaten(&beaten, options, now),
             Answer::Leave(_) | Answer::ConsumerHeartbeat(_) => Ok(()),
         }
     }
 
     fn failed(&mut self, error: ClientError, again: Instant) -> Result<(), ClientError> {
-        let was_member = matches!(self.stage, Stage::Beating | Stage::Settled);
-        match error.code() {
-            Some(ErrorCode::RebalanceInProgress) => self.must_join = true,
-            Some(ErrorCode::IllegalGeneration) => self.lose(),
-            Some(ErrorCode::UnknownMemberId) => {
-                self.member_id.clear();
-                self.lose();
-            }
-            _ if error.is_retriable() => (self.again, self.heartbeat_due) = (again, again),
-            _ => return Err(error),
+        // A heartbeat that failed changes nothing by itself; who did not come to join or to sync is outside.
+        if !std::mem::take(&mut self.is_beating) {
+            self.stage = Stage::Outside;
         }
-        self.stage = if was_member && self.generation >= 0 { Stage::Settled } else { Stage::Outside };
-        Ok(())
+        match self.heed(error) {
+            Err(error) if error.is_retriable() => {
+                (self.again, self.heartbeat_due) = (again, again);
+                Ok(())
+            }
+            heeded => heeded,
+        }
+    }
+
+    fn rejected(&mut self, error: ClientError) -> Result<(), ClientError> {
+        self.heed(error)
     }
 
     fn counted(&mut self, counts: &Counts) -> Result<(), ClientError> {
@@ -301,32 +353,50 @@ impl Member for Classic {
         for place in std::mem::take(&mut self.giving) {
             self.owned.remove(&place);
         }
-        self.is_lost = false;
+        // What was lost meanwhile may be more than what is given up.
+        self.is_lost &= !self.owned.is_empty();
         // What is given up after the others have joined is given up for a generation that is yet to come.
         self.is_ready = !matches!(self.stage, Stage::Given(_));
     }
 
-    fn took(&mut self, options: &GroupOptions, now: Instant) {
-        if let Stage::Given(given) = std::mem::replace(&mut self.stage, Stage::Settled) {
-            self.had = Had { places: given.iter().cloned().collect(), generation: self.generation };
-            self.owned = given;
+    fn took(&mut self) -> bool {
+        match std::mem::replace(&mut self.stage, Stage::Settled) {
+            Stage::Given(given) => {
+                self.had = Had { places: given.iter().cloned().collect(), generation: self.generation };
+                self.owned = given;
+                self.is_ready = false;
+                true
+            }
+            other => {
+                self.stage = other;
+                false
+            }
         }
-        self.is_ready = false;
-        self.heartbeat_due = now + options.heartbeat_interval;
     }
 
-    fn identity(&self) -> Identity {
-        Identity { member_id: self.member_id.clone(), epoch: self.generation, is_by_epoch: false }
+    fn identity(&self) -> Option<Identity> {
+        let identity =
+            Identity { member_id: self.member_id.clone(), epoch: self.generation, is_by_epoch: false };
+        (self.generation >= 0).then_some(identity)
     }
 
     fn is_settled(&self) -> bool {
-        matches!(self.stage, Stage::Settled | Stage::Beating)
+        matches!(self.stage, Stage::Settled)
+    }
+
+    fn is_awaited(&self) -> bool {
+        !matches!(self.stage, Stage::Outside | Stage::Joining | Stage::Syncing)
     }
 
     /// A member that may come back under its name keeps its place.
     fn farewell(&self, options: &GroupOptions) -> Option<Ask> {
         let (group_id, member_id) = (options.group_id.clone(), self.member_id.clone());
         (!member_id.is_empty() && options.instance_id.is_none()).then_some(Ask::Leave { group_id, member_id })
+    }
+
+    fn drop_out(&mut self) {
+        self.member_id.clear();
+        self.lose();
     }
 }
 

@@ -13,7 +13,7 @@ use protocol::{ErrorCode, Uuid};
 use tokio::time::Instant;
 
 use super::exchange::{Answer, Ask};
-use super::member::{Identity, Member, Next, TopicNames, View};
+use super::member::{Identity, Meanwhile, Member, Next, TopicNames, View};
 use crate::cluster::millis;
 use crate::consumer::{GroupOptions, Place};
 use crate::error::{ClientError, check};
@@ -44,7 +44,8 @@ pub(super) struct ConsumerMember {
     /// Whether it has given up something and is to take what it gets instead.
     has_given: bool,
     giving: BTreeSet<IdPlace>,
-    taking: BTreeSet<IdPlace>,
+    /// What is being taken, unless it was lost meanwhile.
+    taking: Option<BTreeSet<IdPlace>>,
     is_lost: bool,
     is_asking: bool,
     /// Whether the coordinator may know it, so that there is something to leave.
@@ -85,7 +86,7 @@ impl ConsumerMember {
             has_taken: false,
             has_given: false,
             giving: BTreeSet::new(),
-            taking: BTreeSet::new(),
+            taking: None,
             is_lost: false,
             is_asking: false,
             is_known: false,
@@ -121,12 +122,12 @@ impl ConsumerMember {
             return None;
         }
         let new = known.difference(&self.owned).copied().collect();
-        self.taking = known;
+        self.taking = Some(known);
         Some(Next::Take(named(&new, names)))
     }
 
     /// A heartbeat that says what the coordinator has not heard.
-    fn heartbeat(&mut self, view: &View<'_>) -> Next {
+    fn heartbeat(&mut self, view: &View<'_>) -> Ask {
         let options = view.options;
         let wishes = Wishes::of(view);
         let is_new = self.told.is_none();
@@ -139,7 +140,7 @@ impl ConsumerMember {
             member_id: self.member_id.clone(),
             member_epoch: self.epoch,
             instance_id: options.instance_id.clone(),
-            rebalance_timeout_ms: if is_new { millis(options.rebalance_timeout) } else { -1 },
+            rebalance_timeout_ms: if is_new { millis(options.poll_interval_max) } else { -1 },
             subscribed_topic_names: tells(|old, new| old.topics != new.topics).then(|| wishes.topics.clone()),
             subscribed_topic_regex: tells(|old, new| old.regex != new.regex)
                 .then(|| wishes.regex.clone())
@@ -150,7 +151,7 @@ impl ConsumerMember {
         };
         (self.is_asking, self.is_known, self.must_tell) = (true, true, false);
         self.told = Some(wishes);
-        Next::Ask(Ask::ConsumerHeartbeat(request))
+        Ask::ConsumerHeartbeat(request)
     }
 
     fn heard(&mut self, answer: ConsumerGroupHeartbeatResponse, now: Instant) {
@@ -163,10 +164,10 @@ impl ConsumerMember {
     }
 
     /// Why it is not to be a member. One that has not joined has nothing to leave then.
-    fn refused(&mut self, error: ClientError, code: Option<ErrorCode>) -> ClientError {
+    fn refused(&mut self, error: ClientError) -> ClientError {
         self.is_known = self.epoch != JOINS;
         let is_unknown = matches!(error, ClientError::UnsupportedApi(_));
-        match is_unknown || code == Some(ErrorCode::UnsupportedVersion) {
+        match is_unknown || error.code() == Some(ErrorCode::UnsupportedVersion) {
             true => ClientError::NoConsumerProtocol,
             false => error,
         }
@@ -175,7 +176,7 @@ impl ConsumerMember {
     /// Whatever it had others may have now. It begins anew.
     fn lose(&mut self) {
         self.epoch = JOINS;
-        self.target = None;
+        (self.target, self.taking, self.told) = (None, None, None);
         (self.has_taken, self.has_given, self.must_tell) = (false, false, false);
         self.is_lost = !self.owned.is_empty();
     }
@@ -202,10 +203,10 @@ fn owned_partitions(owned: &BTreeSet<IdPlace>) -> Vec<OwnedPartitions> {
 }
 
 impl Member for ConsumerMember {
-    fn next(&mut self, view: &View<'_>, now: Instant) -> Result<Next, ClientError> {
+    fn next(&mut self, view: &View<'_>, names: &TopicNames, now: Instant) -> Result<Next, ClientError> {
         if self.is_lost {
             self.giving.clone_from(&self.owned);
-            return Ok(Next::Lose(named(&self.owned, view.names)));
+            return Ok(Next::Lose(named(&self.owned, names)));
         }
         if self.is_asking {
             return Ok(Next::Rest(None));
@@ -213,18 +214,26 @@ impl Member for ConsumerMember {
         // A step that cannot be taken must not keep the coordinator from saying what is to be done instead.
         let is_overdue = self.told.is_none() || self.due <= now;
         if self.epoch > JOINS && is_overdue && self.again <= now {
-            return Ok(self.heartbeat(view));
+            return Ok(Next::Ask(self.heartbeat(view)));
         }
-        if let Some(step) = self.reconcile(view.names, now) {
+        if let Some(step) = self.reconcile(names, now) {
             return Ok(step);
         }
         let has_news = self.must_tell || self.told.as_ref() != Some(&Wishes::of(view));
         if self.again <= now && (has_news || self.due <= now) {
-            return Ok(self.heartbeat(view));
+            return Ok(Next::Ask(self.heartbeat(view)));
         }
         let due = if has_news { self.again } else { self.due.max(self.again) };
         let naming = self.target.is_some().then_some(self.naming_due);
         Ok(Next::Rest(Some(naming.map_or(due, |naming| due.min(naming)))))
+    }
+
+    fn meanwhile(&mut self, view: &View<'_>, now: Instant) -> Result<Meanwhile, ClientError> {
+        if self.is_asking || !self.is_awaited() {
+            return Ok(Meanwhile::Rest(None));
+        }
+        let due = self.due.max(self.again);
+        Ok(if due <= now { Meanwhile::Ask(self.heartbeat(view)) } else { Meanwhile::Rest(Some(due)) })
     }
 
     fn answered(&mut self, answer: Answer, _options: &GroupOptions, now: Instant) -> Result<(), ClientError> {
@@ -241,13 +250,22 @@ impl Member for ConsumerMember {
         self.is_asking = false;
         // Whether the coordinator has heard what was told is not known: all of it is told again.
         self.told = None;
-        match error {
-            error if error.is_retriable() => self.again = again,
-            error => match error.code() {
-                Some(ErrorCode::FencedMemberEpoch | ErrorCode::UnknownMemberId) => self.lose(),
-                Some(ErrorCode::StaleMemberEpoch) => {}
-                code => return Err(self.refused(error, code)),
-            },
+        match self.rejected(error) {
+            Err(error) if error.is_retriable() => {
+                self.again = again;
+                Ok(())
+            }
+            Err(error) => Err(self.refused(error)),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    fn rejected(&mut self, error: ClientError) -> Result<(), ClientError> {
+        match error.code() {
+            Some(ErrorCode::FencedMemberEpoch | ErrorCode::UnknownMemberId) => self.lose(),
+            // The answer to a heartbeat that says everything has the epoch.
+            Some(ErrorCode::StaleMemberEpoch) => self.told = None,
+            _ => return Err(error),
         }
         Ok(())
     }
@@ -256,19 +274,28 @@ impl Member for ConsumerMember {
         for place in std::mem::take(&mut self.giving) {
             self.owned.remove(&place);
         }
-        self.has_given = !std::mem::take(&mut self.is_lost);
+        self.has_given = !self.is_lost;
+        // What was lost meanwhile may be more than what is given up.
+        self.is_lost &= !self.owned.is_empty();
     }
 
-    fn took(&mut self, _options: &GroupOptions, _now: Instant) {
-        self.owned = std::mem::take(&mut self.taking);
+    fn took(&mut self) -> bool {
+        let Some(taking) = self.taking.take() else { return false };
+        self.owned = taking;
         (self.has_taken, self.has_given, self.must_tell) = (true, false, true);
+        true
     }
 
-    fn identity(&self) -> Identity {
-        Identity { member_id: self.member_id.clone(), epoch: self.epoch, is_by_epoch: true }
+    fn identity(&self) -> Option<Identity> {
+        let identity = Identity { member_id: self.member_id.clone(), epoch: self.epoch, is_by_epoch: true };
+        self.is_awaited().then_some(identity)
     }
 
     fn is_settled(&self) -> bool {
+        self.is_awaited()
+    }
+
+    fn is_awaited(&self) -> bool {
         self.epoch > JOINS
     }
 
@@ -282,6 +309,11 @@ impl Member for ConsumerMember {
             ..ConsumerGroupHeartbeatRequest::default()
         };
         self.is_known.then_some(Ask::ConsumerHeartbeat(request))
+    }
+
+    fn drop_out(&mut self) {
+        self.is_known = false;
+        self.lose();
     }
 }
 

@@ -10,7 +10,7 @@ use protocol::messages::{
 };
 
 use crate::connection::Connection;
-use crate::error::ClientError;
+use crate::error::{ClientError, check};
 
 /// What a broker's answer may take beyond the rebalance itself.
 const REBALANCE_GRACE: Duration = Duration::from_secs(5);
@@ -35,6 +35,23 @@ pub(super) enum Answer {
     ConsumerHeartbeat(ConsumerGroupHeartbeatResponse),
 }
 
+impl Answer {
+    /// A refusal that another try, or another coordinator, may cure is no answer.
+    fn final_one(self) -> Result<Answer, ClientError> {
+        let (code, message) = match &self {
+            Answer::Join(it) => (it.error_code, None),
+            Answer::Sync(it) => (it.error_code, None),
+            Answer::Heartbeat(it) => (it.error_code, None),
+            Answer::Leave(it) => (it.error_code, None),
+            Answer::ConsumerHeartbeat(it) => (it.error_code, it.error_message.as_deref()),
+        };
+        match check(code, message) {
+            Err(error) if error.is_retriable() => Err(error),
+            _ => Ok(self),
+        }
+    }
+}
+
 /// Asks the coordinator. It keeps what has to do with a rebalance until all members have come.
 pub(super) async fn exchange(
     connection: &Connection,
@@ -42,7 +59,7 @@ pub(super) async fn exchange(
     rebalance: Duration,
 ) -> Result<Answer, ClientError> {
     let patience = rebalance.saturating_add(REBALANCE_GRACE);
-    Ok(match ask {
+    let answer = match ask {
         Ask::Join(request) => Answer::Join(connection.call_within(&request, i16::MAX, patience).await?),
         Ask::Sync(request) => Answer::Sync(connection.call_within(&request, i16::MAX, patience).await?),
         Ask::Heartbeat(request) => Answer::Heartbeat(connection.call(&request).await?),
@@ -51,7 +68,8 @@ pub(super) async fn exchange(
             Answer::Leave(connection.call(&leave(group_id, member_id, version)).await?)
         }
         Ask::ConsumerHeartbeat(request) => Answer::ConsumerHeartbeat(connection.call(&request).await?),
-    })
+    };
+    answer.final_one()
 }
 
 /// Several members can leave at once from version 3 on (KIP-345).
@@ -61,4 +79,24 @@ fn leave(group_id: String, member_id: String, version: i16) -> LeaveGroupRequest
     }
     let member = MemberIdentity { member_id, ..MemberIdentity::default() };
     LeaveGroupRequest { group_id, member_id: String::new(), members: vec![member] }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::ErrorCode;
+
+    use super::*;
+
+    #[test]
+    fn a_coordinator_that_is_another_by_now_has_not_answered() {
+        let answer = |code: ErrorCode| {
+            let beaten = HeartbeatResponse { error_code: code.code(), ..HeartbeatResponse::default() };
+            Answer::Heartbeat(beaten).final_one()
+        };
+        let moved = answer(ErrorCode::NotCoordinator).unwrap_err();
+        assert_eq!(moved.code(), Some(ErrorCode::NotCoordinator));
+        for code in [ErrorCode::None, ErrorCode::RebalanceInProgress, ErrorCode::UnknownMemberId] {
+            assert!(answer(code).is_ok(), "{code:?} is for the member");
+        }
+    }
 }

@@ -1,16 +1,13 @@
 use std::time::Duration;
 
-use protocol::messages::HeartbeatResponse;
 use protocol::messages::join_group_response::JoinGroupResponseMember;
 
-use super::super::member::TopicNames;
 use super::*;
 
 /// A member, and what it decides by.
 struct Play {
     member: Classic,
     options: GroupOptions,
-    names: TopicNames,
     now: Instant,
 }
 
@@ -18,13 +15,27 @@ impl Play {
     fn with(assignors: &[Assignor]) -> Play {
         let options = GroupOptions { assignors: assignors.to_vec(), ..GroupOptions::new("g") };
         let now = Instant::now();
-        Play { member: Classic::new(now), options, names: TopicNames::new(), now }
+        Play { member: Classic::new(now), options, now }
     }
 
     fn next(&mut self) -> Next {
         let topics = ["t".to_owned()];
-        let view = View { options: &self.options, topics: &topics, regex: None, names: &self.names };
-        self.member.next(&view, self.now).unwrap()
+        let view = View { options: &self.options, topics: &topics, regex: None };
+        self.member.next(&view, &TopicNames::new(), self.now).unwrap()
+    }
+
+    fn meanwhile(&mut self) -> Meanwhile {
+        let topics = ["t".to_owned()];
+        let view = View { options: &self.options, topics: &topics, regex: None };
+        self.member.meanwhile(&view, self.now).unwrap()
+    }
+
+    /// The heartbeat that is due.
+    fn heartbeat(&mut self) -> HeartbeatRequest {
+        match self.meanwhile() {
+            Meanwhile::Ask(Ask::Heartbeat(request)) => request,
+            other => panic!("{other:?}"),
+        }
     }
 
     fn hears(&mut self, answer: Answer) {
@@ -55,7 +66,7 @@ impl Play {
             ..JoinGroupResponse::default()
         }));
         assert!(
-            matches!(self.next(), Next::Ask(Ask::Sync(request)) if request.generation_id == generation_id)
+            matches!(self.meanwhile(), Meanwhile::Ask(Ask::Sync(request)) if request.generation_id == generation_id)
         );
     }
 
@@ -71,13 +82,14 @@ impl Play {
         self.joined(generation);
         self.synced(partitions);
         assert_eq!(self.next(), Next::Take(places(partitions)));
-        self.member.took(&self.options, self.now);
+        assert!(self.member.took());
     }
 
     fn beats(&mut self, code: ErrorCode) {
         self.now += self.options.heartbeat_interval;
-        assert!(matches!(self.next(), Next::Ask(Ask::Heartbeat(_))));
+        self.heartbeat();
         assert_eq!(self.next(), Next::Rest(None), "one question at a time");
+        assert_eq!(self.meanwhile(), Meanwhile::Rest(None), "one question at a time");
         self.hears(Answer::Heartbeat(HeartbeatResponse {
             error_code: code.code(),
             ..HeartbeatResponse::default()
@@ -119,12 +131,13 @@ fn the_leader_shares_out_what_it_has_counted_but_not_where_shares_stay() {
     };
     let stays = JoinGroupResponse { skip_assignment: true, ..leads.clone() };
     play.hears(Answer::Join(leads));
-    assert_eq!(play.next(), Next::Count(vec!["t".to_owned()]));
+    assert_eq!(play.next(), Next::Rest(None), "nobody needs the caller for that");
+    assert_eq!(play.meanwhile(), Meanwhile::Count(vec!["t".to_owned()]));
     play.member.counted(&Counts::from([("t".to_owned(), 2)])).unwrap();
-    let Next::Ask(Ask::Sync(request)) = play.next() else { panic!("no sync") };
+    let Meanwhile::Ask(Ask::Sync(request)) = play.meanwhile() else { panic!("no sync") };
     assert_eq!(assigned_places(&request.assignments[0].assignment).unwrap(), places(&[0, 1]));
     play.hears(Answer::Join(stays));
-    assert!(matches!(play.next(), Next::Ask(Ask::Sync(request)) if request.assignments.is_empty()));
+    assert!(matches!(play.meanwhile(), Meanwhile::Ask(Ask::Sync(request)) if request.assignments.is_empty()));
 }
 
 #[test]
@@ -151,16 +164,17 @@ fn a_cooperative_member_keeps_what_it_has_and_gives_up_only_what_moves() {
     play.joined(2);
     play.synced(&[0, 1]);
     assert_eq!(play.next(), Next::GiveUp(places(&[2])));
-    assert_eq!(play.member.identity().epoch, 2, "so that the last commit counts");
+    assert_eq!(play.member.identity().map(|me| me.epoch), Some(2), "so that the last commit counts");
     play.member.gave_up();
     assert_eq!(play.next(), Next::Take(Vec::new()));
-    play.member.took(&play.options, play.now);
+    assert!(play.member.took());
     assert_eq!(play.told(), places(&[0, 1]), "it joins again, for the others to get the rest");
     play.joined(3);
     play.synced(&[0, 1]);
     assert_eq!(play.next(), Next::Take(Vec::new()));
-    play.member.took(&play.options, play.now);
-    assert_eq!(play.next(), Next::Rest(Some(play.now + play.options.heartbeat_interval)));
+    assert!(play.member.took());
+    assert_eq!(play.next(), Next::Rest(None));
+    assert_eq!(play.meanwhile(), Meanwhile::Rest(Some(play.now + play.options.heartbeat_interval)));
 }
 
 #[test]
@@ -186,7 +200,7 @@ fn a_member_that_is_out_loses_what_it_had_and_joins_anew() {
         assert_eq!(play.next(), Next::Lose(places(&[0])));
         play.member.gave_up();
         let request = play.joins();
-        assert_eq!((request.member_id.as_str(), play.member.identity().epoch), (id, -1));
+        assert_eq!((request.member_id.as_str(), play.member.identity()), (id, None));
     }
 }
 
@@ -201,10 +215,10 @@ fn what_failed_is_tried_again_after_a_while_and_membership_outlives_a_broken_con
     play.now = again;
     play.settles(1, &[0]);
     play.now += play.options.heartbeat_interval;
-    assert!(matches!(play.next(), Next::Ask(Ask::Heartbeat(_))));
+    play.heartbeat();
     let again = play.now + Duration::from_millis(100);
     play.member.failed(lost(), again).unwrap();
-    assert_eq!(play.next(), Next::Rest(Some(again)), "it is a member still");
+    assert_eq!(play.meanwhile(), Meanwhile::Rest(Some(again)), "it is a member still");
     let refused = ClientError::refused(ErrorCode::GroupAuthorizationFailed);
     assert!(play.member.failed(refused, again).is_err());
 }
@@ -218,4 +232,61 @@ fn only_a_member_without_a_name_of_its_own_leaves() {
     assert_eq!(play.member.farewell(&play.options), Some(leaves));
     play.options.instance_id = Some("i".to_owned());
     assert_eq!(play.member.farewell(&play.options), None);
+}
+
+#[test]
+fn a_member_whose_caller_is_busy_waits_for_it_with_heartbeats_and_then_joins_again() {
+    let mut play = Play::with(&[Assignor::Range]);
+    play.settles(1, &[0]);
+    for _ in 0..3 {
+        play.beats(ErrorCode::RebalanceInProgress);
+        let due = play.now + play.options.heartbeat_interval;
+        assert_eq!(play.meanwhile(), Meanwhile::Rest(Some(due)));
+    }
+    assert_eq!(play.next(), Next::GiveUp(places(&[0])), "the answer is not forgotten");
+}
+
+#[test]
+fn a_member_goes_on_with_a_rebalance_while_its_caller_is_busy_and_shows_that_it_lives() {
+    let mut play = Play::with(&[Assignor::CooperativeSticky]);
+    play.joins();
+    play.joined(1);
+    play.synced(&[0]);
+    assert_eq!(play.meanwhile(), Meanwhile::Rest(Some(play.now + play.options.heartbeat_interval)));
+    play.beats(ErrorCode::None);
+    assert_eq!(play.next(), Next::Take(places(&[0])));
+}
+
+#[test]
+fn what_is_lost_while_it_is_taken_or_given_up_is_not_had() {
+    let mut play = Play::with(&[Assignor::CooperativeSticky]);
+    play.settles(1, &[0, 1]);
+    play.member.wants_others();
+    play.joins();
+    play.joined(2);
+    play.synced(&[0, 2]);
+    assert_eq!(play.next(), Next::GiveUp(places(&[1])));
+    play.beats(ErrorCode::UnknownMemberId);
+    play.member.gave_up();
+    assert_eq!(play.next(), Next::Lose(places(&[0])), "the rest is lost");
+    play.member.gave_up();
+    play.settles(3, &[5]);
+    play.member.wants_others();
+    play.joins();
+    play.joined(4);
+    play.synced(&[5, 6]);
+    assert_eq!(play.next(), Next::Take(places(&[6])));
+    play.beats(ErrorCode::IllegalGeneration);
+    assert!(!play.member.took(), "others may have it by now");
+    assert_eq!(play.next(), Next::Lose(places(&[5])));
+}
+
+#[test]
+fn a_commit_that_is_rejected_does_not_stand_for_the_heartbeat_that_is_under_way() {
+    let mut play = Play::with(&[Assignor::Range]);
+    play.settles(1, &[0]);
+    play.now += play.options.heartbeat_interval;
+    play.heartbeat();
+    play.member.rejected(ClientError::refused(ErrorCode::RebalanceInProgress)).unwrap();
+    assert_eq!(play.next(), Next::Rest(None), "its answer comes first");
 }

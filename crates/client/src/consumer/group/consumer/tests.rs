@@ -29,13 +29,13 @@ impl Play {
     }
 
     fn next(&mut self) -> Next {
-        let view = View {
-            options: &self.options,
-            topics: &self.topics,
-            regex: self.regex.as_deref(),
-            names: &self.names,
-        };
-        self.member.next(&view, self.now).unwrap()
+        let view = View { options: &self.options, topics: &self.topics, regex: self.regex.as_deref() };
+        self.member.next(&view, &self.names, self.now).unwrap()
+    }
+
+    fn meanwhile(&mut self) -> Meanwhile {
+        let view = View { options: &self.options, topics: &self.topics, regex: None };
+        self.member.meanwhile(&view, self.now).unwrap()
     }
 
     /// The heartbeat that goes out next.
@@ -62,7 +62,7 @@ impl Play {
 
     fn takes(&mut self, partitions: &[i32]) {
         assert_eq!(self.next(), Next::Take(places(partitions)));
-        self.member.took(&self.options, self.now);
+        assert!(self.member.took());
     }
 
     /// Becomes a member that has these and has said so.
@@ -212,7 +212,7 @@ fn an_epoch_that_is_out_of_date_is_asked_for_at_once() {
     play.member.failed(ClientError::refused(ErrorCode::StaleMemberEpoch), play.now).unwrap();
     assert_eq!(play.beats().member_epoch, 1);
     play.hears(2, None);
-    let identity = play.member.identity();
+    let identity = play.member.identity().unwrap();
     assert_eq!((identity.epoch, identity.is_by_epoch), (2, true));
 }
 
@@ -259,4 +259,39 @@ fn a_step_that_cannot_be_taken_does_not_silence_the_member() {
     assert_eq!(play.beats().member_epoch, 3);
     play.hears(4, Some(&[0]));
     assert_eq!(play.next(), Next::Rest(Some(play.now + INTERVAL)));
+}
+
+#[test]
+fn a_member_whose_caller_is_busy_beats_and_takes_nothing() {
+    let mut play = Play::new();
+    assert_eq!(play.meanwhile(), Meanwhile::Rest(None), "who joins does so with its caller");
+    play.settles(1, &[0]);
+    assert_eq!(play.meanwhile(), Meanwhile::Rest(Some(play.now + INTERVAL)));
+    play.now += INTERVAL;
+    assert!(
+        matches!(play.meanwhile(), Meanwhile::Ask(Ask::ConsumerHeartbeat(beat)) if beat.member_epoch == 1)
+    );
+    assert_eq!(play.meanwhile(), Meanwhile::Rest(None), "one question at a time");
+    play.hears(2, Some(&[]));
+    play.now += INTERVAL;
+    assert!(
+        matches!(play.meanwhile(), Meanwhile::Ask(Ask::ConsumerHeartbeat(beat)) if owned(&beat).is_none())
+    );
+    play.hears(2, None);
+    assert_eq!(play.next(), Next::GiveUp(places(&[0])), "what it was told is not forgotten");
+}
+
+#[test]
+fn what_is_lost_while_it_is_taken_is_not_had() {
+    let mut play = Play::new();
+    play.settles(1, &[0]);
+    play.now += INTERVAL;
+    play.beats();
+    play.hears(2, Some(&[0, 1]));
+    assert_eq!(play.next(), Next::Take(places(&[1])));
+    play.now += INTERVAL;
+    assert!(matches!(play.meanwhile(), Meanwhile::Ask(_)));
+    play.member.failed(ClientError::refused(ErrorCode::FencedMemberEpoch), play.now).unwrap();
+    assert!(!play.member.took(), "others may have it by now");
+    assert_eq!(play.next(), Next::Lose(places(&[0])));
 }
