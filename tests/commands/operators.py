@@ -102,6 +102,14 @@ REFUSED = [
 ]
 
 
+ALL_TOPICS = configs("describe all topics", "--describe --entity-type topics")
+COMPACTED = [
+    configs("a topic that is only compacted", "--alter --topic crews --add-config cleanup.policy=compact"),
+    Case("delete-records: of a topic that is only compacted", "delete-records",
+         "--bootstrap-server {broker} --offset-json-file {home}/compacted.json"),
+]
+
+
 def run(commands, suite):
     """All of it."""
     commands.create(TOPIC, 1)
@@ -116,7 +124,8 @@ def run(commands, suite):
     (commands.home / "operated.json").write_text(f'{{"partitions": [{{"topic": "{TOPIC}", "partition": 0, "offset": 99}}]}}')
     for case in [*FLAGS, *TOPICS, *CONSUMED]:
         suite.step(case.title, commands.compare, case)
-    for case in REFUSED:
+    (commands.home / "compacted.json").write_text('{"partitions": [{"topic": "crews", "partition": 0, "offset": 0}]}')
+    for case in [*REFUSED, *COMPACTED, ALL_TOPICS]:
         suite.step(case.title, commands.compare, dataclasses.replace(case, exact=True))
     suite.step("e2e-latency: words by their places", by_position, commands)
     suite.step("console-consumer: no advert for a member by the newer protocol", unadvertised, commands)

@@ -109,10 +109,15 @@ fn named(names: Vec<String>) -> impl Iterator<Item = Name> {
     names.into_iter().map(Name::Named)
 }
 
-/// The names of all that there is of a kind, in order.
+/// The names of all that there is of a kind, in order: topics in that of Kafka's tool.
 async fn existing(cluster: &mut Cluster, kind: EntityType) -> Result<Vec<String>, Failure> {
     let mut names: Vec<String> = match kind {
-        EntityType::Topics => cluster.topics().await?.into_iter().filter_map(|topic| topic.name).collect(),
+        EntityType::Topics => {
+            let topics = cluster.topics().await?.into_iter();
+            let mut names: Vec<String> = topics.filter_map(|topic| topic.name).collect();
+            sort_as_java_map(&mut names, USUAL_CAPACITY, |name| name_hash(name));
+            return Ok(names);
+        }
         EntityType::Brokers | EntityType::BrokerLoggers => {
             let nodes = cluster.describe_nodes(false).await?.brokers;
             return Ok(nodes.iter().map(|node| node.broker_id.to_string()).collect());

@@ -16,6 +16,9 @@ fn known(code: ErrorCode) -> Option<(&'static str, &'static str)> {
         ErrorCode::InvalidTopicException => {
             ("InvalidTopic", "The request attempted to perform an operation on an invalid topic.")
         }
+        ErrorCode::PolicyViolation => {
+            ("PolicyViolation", "Request parameters do not satisfy the configured policy.")
+        }
         ErrorCode::InvalidGroupId => ("InvalidGroupId", "The group id is invalid."),
         ErrorCode::NonEmptyGroup => ("GroupNotEmpty", "The group is not empty."),
         ErrorCode::GroupIdNotFound => ("GroupIdNotFound", "The group id does not exist."),
