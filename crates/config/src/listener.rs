@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 
 use crate::error::ConfigError;
 
@@ -130,12 +131,13 @@ pub fn parse_listeners(
         if listeners.iter().any(|other| other.name == listener.name) {
             return Err(fail(format!("Each listener must have a different name, listeners: [{listed}]")));
         }
-        if distinct_ports && listeners.iter().any(|other| collide(other, &listener)) {
-            return Err(fail(format!("Each listener must have a different port, listeners: [{listed}]")));
-        }
         listeners.push(listener);
     }
-    Ok(listeners)
+    match shared_port(&listeners).filter(|_| distinct_ports) {
+        None => Ok(listeners),
+        Some((rule, None)) => Err(fail(format!("{rule}, listeners: [{listed}]"))),
+        Some((rule, Some(port))) => Err(fail(format!("{rule}, listeners: [{listed}], port: {port}"))),
+    }
 }
 
 fn parse_listener(entry: &str, protocols: &ProtocolMap) -> Result<Listener, String> {
@@ -148,11 +150,31 @@ fn parse_listener(entry: &str, protocols: &ProtocolMap) -> Result<Listener, Stri
     Ok(Listener { name, protocol, host, port })
 }
 
+/// The rule against which a port is shared, in Kafka's words, and the port where Kafka names it.
+fn shared_port(listeners: &[Listener]) -> Option<(&'static str, Option<u16>)> {
+    listeners.iter().filter(|listener| listener.port != 0).find_map(|listener| {
+        let sharing = listeners.iter().filter(|other| other.port == listener.port);
+        broken_rule(&sharing.collect::<Vec<_>>(), listener.port)
+    })
+}
+
 /// Two listeners may share a port when one is on an IPv4 and the other on an IPv6 address (KIP-797).
-fn collide(a: &Listener, b: &Listener) -> bool {
-    let family = |listener: &Listener| listener.host.parse().ok().map(|ip: std::net::IpAddr| ip.is_ipv6());
-    let apart = matches!((family(a), family(b)), (Some(a), Some(b)) if a != b);
-    a.port != 0 && a.port == b.port && !apart
+fn broken_rule(sharing: &[&Listener], port: u16) -> Option<(&'static str, Option<u16>)> {
+    let addresses: Vec<IpAddr> = sharing.iter().filter_map(|listener| listener.host.parse().ok()).collect();
+    let names = sharing.len() - addresses.len();
+    match (addresses.as_slice(), names) {
+        ([_], 0) | ([], 1) => None,
+        ([one, other], 0) if one.is_ipv4() != other.is_ipv4() => None,
+        ([], _) => Some(("Each listener must have a different port", None)),
+        ([_, _], _) => Some((
+            "If you have two listeners on the same port then one needs to be IPv4 and the other IPv6",
+            Some(port),
+        )),
+        _ => Some((
+            "Each listener must have a different port unless exactly one listener has an IPv4 address and the other IPv6 address",
+            Some(port),
+        )),
+    }
 }
 
 #[cfg(test)]
@@ -177,8 +199,29 @@ mod tests {
     fn one_port_serves_an_ipv4_and_an_ipv6_listener_but_no_other_two() {
         assert!(parse("PLAINTEXT://[::1]:9092,P2://127.0.0.1:9092").is_ok());
         assert!(parse("PLAINTEXT://:0,P2://:0").is_ok());
-        let error = parse("PLAINTEXT://:9092,P2://127.0.0.1:9092").unwrap_err();
-        assert!(error.contains("Each listener must have a different port"), "{error}");
+        let different = "Each listener must have a different port";
+        let unless = "Each listener must have a different port unless exactly one listener has an IPv4 address and the other \
+                      IPv6 address";
+        let two = "If you have two listeners on the same port then one needs to be IPv4 and the other IPv6";
+        for (text, rule, port) in [
+            ("PLAINTEXT://:9092,P2://127.0.0.1:9092", unless, ", port: 9092"),
+            ("PLAINTEXT://127.0.0.1:9092,P2://127.0.0.1:9092", two, ", port: 9092"),
+            ("PLAINTEXT://[::1]:9092,P2://[::2]:9092", two, ", port: 9092"),
+            ("PLAINTEXT://localhost:9092,P2://127.0.0.1:9092,CONTROLLER://[::1]:9092", two, ", port: 9092"),
+            (
+                "PLAINTEXT://127.0.0.1:9092,P2://[::1]:9092,CONTROLLER://127.0.0.2:9092",
+                unless,
+                ", port: 9092",
+            ),
+            ("PLAINTEXT://localhost:9092,P2://other:9092", different, ""),
+            ("PLAINTEXT://:9092,P2://:9092", different, ""),
+        ] {
+            let listed = text.replace(',', ", ");
+            let said = format!(
+                "Error creating broker listeners from '[{listed}]': {rule}, listeners: [{listed}]{port}"
+            );
+            assert_eq!(parse(text).unwrap_err(), said);
+        }
     }
 
     #[test]
