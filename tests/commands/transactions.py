@@ -96,7 +96,7 @@ REFUSED = [
                  "abort --topic lines-kafka --partition 0 --producer-id 1 --producer-epoch 0 --coordinator-epoch 0", says=True),
 ]
 
-# Yeoul has no coordinator of transactions, and a client waits for one as long as it is told to.
+# Yeoul has no coordinator of transactions, and says so when it is asked for one.
 UNANSWERED = [
     transactions("refused: describe", "describe --transactional-id t", says=True),
     transactions("refused: terminate", "forceTerminateTransaction --transactionalId t", says=True),
@@ -161,7 +161,7 @@ def compare(commands, case, settings=None):
 
 
 def unanswered(commands):
-    """A producer that nobody gives an id says so in the words of Kafka's, after as long."""
+    """A producer that nobody gives an id says so in the words of Kafka's."""
     words = ["--bootstrap-server", commands.broker.bootstrap, "--topic", "lines-kafka", "--num-records", "1", "--record-size", "1",
              "--throughput", "-1", "--transactional-id", "t", "--command-property", "max.block.ms=1000"]
     code, out, error = commands.kafka.call("producer-perf-test", words, "")

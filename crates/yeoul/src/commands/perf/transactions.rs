@@ -41,8 +41,9 @@ impl Sender {
             return Ok(Sender::Plain(Producer::new(cluster, options)));
         };
         let patience = cluster.options().retry_for;
+        let id = transaction.transactional_id.clone();
         let producer = TransactionalProducer::start(cluster, options, transaction).await;
-        let producer = producer.map_err(|error| not_started(error, patience))?;
+        let producer = producer.map_err(|error| not_started(error, &id, patience))?;
         Ok(Sender::InTransactions { producer: Box::new(producer), duration, since: None })
     }
 
@@ -88,8 +89,13 @@ impl Sender {
 }
 
 /// Why no transaction can be begun, in the words of Kafka's producer.
-fn not_started(error: TransactionError, patience: Duration) -> Failure {
+fn not_started(error: TransactionError, id: &str, patience: Duration) -> Failure {
     Failure::Failed(match error {
+        // Only who is asked for the coordinator says so.
+        TransactionError::Fatal(refusal) if refusal.code == ErrorCode::UnsupportedVersion => format!(
+            "Could not find a coordinator with type TRANSACTION with key {id} due to unexpected error: {}",
+            refusal.message
+        ),
         TransactionError::Fatal(refusal) if !refusal.code.is_retriable() => {
             format!("Unexpected error in InitProducerIdResponse; {}", refusal.message)
         }
@@ -141,10 +147,13 @@ mod tests {
     fn where_no_coordinator_answers_it_is_told_how_long_was_waited() {
         let told = |code| {
             let refusal = TransactionRefusal { code, message: "why".to_owned() };
-            not_started(TransactionError::Fatal(refusal), Duration::from_secs(1))
+            not_started(TransactionError::Fatal(refusal), "t", Duration::from_secs(1))
         };
         let refused = Failure::failed("Unexpected error in InitProducerIdResponse; why");
         assert_eq!(told(ErrorCode::InvalidTransactionTimeout), refused);
+        let words =
+            "Could not find a coordinator with type TRANSACTION with key t due to unexpected error: why";
+        assert_eq!(told(ErrorCode::UnsupportedVersion), Failure::failed(words));
         let Failure::Failed(words) = told(ErrorCode::NotCoordinator) else { panic!("it failed") };
         assert!(words.starts_with("Timeout expired after 1000ms while awaiting InitProducerId."), "{words}");
     }

@@ -31,9 +31,14 @@ fn refusal(error: &ClientError) -> Option<ErrorCode> {
     error.code().filter(|code| !code.is_retriable())
 }
 
+/// The same of what a coordinator was asked. That there is none for transactions is told by who was asked for it, in its own words.
+fn coordinators_refusal(error: &ClientError) -> Option<ErrorCode> {
+    refusal(error).filter(|code| *code != ErrorCode::UnsupportedVersion)
+}
+
 /// Why a transaction could not be described.
 pub fn of_describe(id: &str, error: &ClientError) -> String {
-    let why = match refusal(error) {
+    let why = match coordinators_refusal(error) {
         None => return error.to_string(),
         Some(ErrorCode::TransactionalIdNotFound) => "because the ID could not be found",
         Some(ErrorCode::TransactionalIdAuthorizationFailed) => "due to authorization failure",
@@ -83,7 +88,7 @@ pub fn of_abort(spec: &AbortSpec, error: &ClientError) -> String {
 
 /// Why a producer could not be fenced.
 pub fn of_fence(id: &str, error: &ClientError) -> String {
-    let why = match refusal(error) {
+    let why = match coordinators_refusal(error) {
         None => return error.to_string(),
         Some(ErrorCode::ClusterAuthorizationFailed) => "cluster authorization failure",
         Some(ErrorCode::TransactionalIdAuthorizationFailed) => "transactional ID authorization failure",
@@ -119,6 +124,15 @@ mod tests {
             assert_eq!(told, "the connection to `h:1` was lost");
         }
         assert_eq!(of_abort(&spec(), &missing), "The node does not support WRITE_TXN_MARKERS");
+    }
+
+    #[test]
+    fn that_there_is_no_coordinator_is_told_in_the_words_of_who_was_asked_for_it() {
+        let message = Some("this broker serves no transactions".to_owned());
+        let none = ClientError::Refused { code: ErrorCode::UnsupportedVersion, message };
+        for told in [of_describe("t", &none), of_fence("t", &none)] {
+            assert_eq!(told, "this broker serves no transactions");
+        }
     }
 
     #[test]
