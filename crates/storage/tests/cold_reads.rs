@@ -67,9 +67,7 @@ impl Life {
     fn append_slowly(&self) -> (storage::Lsn, Hold) {
         let hold = self.disk.hold_writes(JOURNAL);
         let appended = self.new.append(batch(1, 1, 100), info()).expect("it is a good batch");
-        while !hold.is_reached() {
-            std::thread::yield_now();
-        }
+        wait_until("the journal is written", || hold.is_reached());
         (appended.position, hold)
     }
 }

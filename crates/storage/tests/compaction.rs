@@ -9,7 +9,7 @@ use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use compaction_support::*;
 use host::sim::{SeededRandom, SimDisk};
@@ -179,11 +179,7 @@ fn segments_that_were_recovered_and_replaced_are_not_flushed_any_more() {
     }
     let life = Life::begin(&disk, 2, NOW_MS, settings(false));
     assert_eq!(life.clean_all().len(), 1);
-    let started = Instant::now();
-    while file_names(&disk).iter().any(|name| name.ends_with(".deleted")) {
-        assert!(started.elapsed() < Duration::from_secs(20), "{:?}", file_names(&disk));
-        std::thread::yield_now();
-    }
+    wait_until("the files are removed", || file_names(&disk).iter().all(|name| !name.ends_with(".deleted")));
     fill(&life, &mut keys, 1, 10);
     keys.check(&life.log, "after a checkpoint");
 }
@@ -254,11 +250,7 @@ fn readers_and_writers_go_on_while_threads_clean() {
     for _ in 0..15 {
         fill(&life, &mut keys, 40, 10);
     }
-    let started = Instant::now();
-    while life.log.size_bytes() > 20_000 {
-        assert!(started.elapsed() < Duration::from_secs(20), "{} bytes are left", life.log.size_bytes());
-        std::thread::yield_now();
-    }
+    wait_until("20,000 bytes are left", || life.log.size_bytes() <= 20_000);
     done.store(true, Ordering::SeqCst);
     assert!(reader.join().expect("no read failed") > 0);
     life.cleaner.stop();
@@ -293,14 +285,6 @@ fn a_file_that_is_gone_before_its_successor_has_its_place_is_waited_for() {
         assert!(read.recv().expect("no read failed") > 0);
     });
     keys.check(&life.log, "after the exchange");
-}
-
-fn wait_until(what: &str, holds: impl Fn() -> bool) {
-    let started = Instant::now();
-    while !holds() {
-        assert!(started.elapsed() < Duration::from_secs(20), "waited in vain until {what}");
-        std::thread::yield_now();
-    }
 }
 
 /// What happens to a log.

@@ -197,7 +197,7 @@ fn a_checkpoint_that_began_before_the_journal_failed_does_not_resume_it() {
         let dir = Arc::clone(&dir);
         move || dir.checkpoint()
     });
-    until(|| held_first.is_reached());
+    wait_until("the first log is written", || held_first.is_reached());
     // Durable, and not in what the checkpoint has set out to write.
     append(&second, 2).unwrap();
     disk.fail_writes("yeoul.journal", io::ErrorKind::StorageFull);
@@ -205,22 +205,15 @@ fn a_checkpoint_that_began_before_the_journal_failed_does_not_resume_it() {
     disk.heal();
     drop(held_first);
     // Either the second log is brought to its segment now, or it was given up.
-    until(|| held_second.is_reached() || first.append(batch(4, 1, 100), info()).is_ok());
+    wait_until("the second log is written, or given up", || {
+        held_second.is_reached() || first.append(batch(4, 1, 100), info()).is_ok()
+    });
     disk.lose_power(&SeededRandom::new(1));
     drop((checkpoint.join(), dir, first, second));
     let (dir, _) = open(&disk, 2).unwrap();
     let found = dir.log(&id("second", 0).topic_partition()).map(|log| read_all(&log, 0)).unwrap_or_default();
     assert_eq!(found.len(), 1, "what was acknowledged is there");
     assert_eq!(content(&found[0].1), content(&batch(2, 1, 100)));
-}
-
-/// Waits until something is so.
-fn until(mut is_so: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !is_so() {
-        assert!(started.elapsed() < Duration::from_secs(20), "it does not come to that");
-        std::thread::yield_now();
-    }
 }
 
 #[test]

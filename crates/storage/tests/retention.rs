@@ -5,7 +5,7 @@ mod support;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use host::Disk;
@@ -101,14 +101,6 @@ fn delete(dir: &LogDir, log: &Arc<Log>, offset: i64) -> Result<(), ()> {
 
 fn bounds(log: &Log) -> (i64, i64) {
     (log.log_start_offset(), log.log_end_offset())
-}
-
-fn wait_until(sentence: &str, condition: impl Fn() -> bool) {
-    let started = Instant::now();
-    while !condition() {
-        assert!(started.elapsed() < Duration::from_secs(20), "{sentence}");
-        std::thread::yield_now();
-    }
 }
 
 #[test]

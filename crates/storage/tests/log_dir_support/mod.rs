@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use host::Host;
@@ -17,6 +18,15 @@ use storage::{
 
 pub const DIR: &str = "/data";
 pub const NOW_MS: i64 = 1_700_000_000_000;
+
+/// Waits until something is so, which the sentence says.
+pub fn wait_until(sentence: &str, mut is_so: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !is_so() {
+        assert!(started.elapsed() < Duration::from_secs(20), "waited in vain until {sentence}");
+        std::thread::yield_now();
+    }
+}
 
 /// A machine whose disk is this one.
 pub fn host(disk: &SimDisk, seed: u64) -> Host {
