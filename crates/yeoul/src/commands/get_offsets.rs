@@ -122,7 +122,7 @@ fn tell(
 ) -> io::Result<()> {
     let mut rows: Vec<Value> = Vec::new();
     let mut found: Vec<_> = found.collect();
-    found.sort_by_key(|((topic, partition), _)| format!("{topic}-{partition}"));
+    found.sort_by_cached_key(|((topic, partition), _)| format!("{topic}-{partition}"));
     for ((topic, partition), found) in found {
         match found {
             Err(error) => say(format_args!(

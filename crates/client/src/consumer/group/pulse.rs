@@ -42,6 +42,14 @@ struct State {
     regex: Option<String>,
 }
 
+impl State {
+    /// The member, and what it decides by.
+    fn with_view<'a>(&'a mut self, options: &'a GroupOptions) -> (&'a mut Attended, View<'a>) {
+        let State { attended, topics, regex, .. } = self;
+        (attended, View { options, topics, regex: regex.as_deref() })
+    }
+}
+
 impl Shared {
     pub(super) fn new(options: GroupOptions, member: Box<dyn Member>) -> Shared {
         let state = State {
@@ -75,8 +83,8 @@ impl Shared {
     /// What it has the member decide. What comes of that is another change.
     pub(super) fn decide<T>(&self, decide: impl FnOnce(&mut dyn Member, &View<'_>) -> T) -> T {
         let mut state = self.state();
-        let State { attended, topics, regex, .. } = &mut *state;
-        decide(&mut *attended.member, &View { options: &self.options, topics, regex: regex.as_deref() })
+        let (attended, view) = state.with_view(&self.options);
+        decide(&mut *attended.member, &view)
     }
 
     /// The topics that are wanted by now.
@@ -114,8 +122,7 @@ impl Shared {
 
     fn meanwhile(&self) -> Meanwhile {
         let mut state = self.state();
-        let State { attended, topics, regex, .. } = &mut *state;
-        let view = View { options: &self.options, topics, regex: regex.as_deref() };
+        let (attended, view) = state.with_view(&self.options);
         let next = attended.meanwhile(&view, Instant::now());
         state.looks = if let Meanwhile::Rest(until) = next { until } else { None };
         next
